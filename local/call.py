@@ -1,0 +1,140 @@
+"""One request and its answer, on bare ASGI."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.types import Message, Receive, Scope
+
+from .errors import Refused, bad_request, unprocessable
+from .validate import Fields
+
+BODY_LIMIT = 1_048_576
+"""Bytes, protocol: 413 above."""
+_DRAIN_LIMIT = 8 * BODY_LIMIT
+"""An over-long body is read up to here, so that its sender gets to see the 413 instead of a reset."""
+_SUSPECT = re.compile(rb"\\u|NaN|Infinity|\xed|\d[eE]\+?\d{3}")
+"""Bytes without which a body can hold no NUL, no lone surrogate and no non-finite number."""
+
+
+class ClientGone(Exception):
+    """The client hung up; there is nobody to answer."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A success. `content` None is an empty body."""
+
+    content: Mapping[str, Any] | None = None
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Call:
+    """A request on its way to a handler."""
+
+    def __init__(self, scope: Scope, receive: Receive, *, now: float) -> None:
+        self._scope = scope
+        self._receive = receive
+        self.now = now
+        """Epoch seconds."""
+        self.account = 0
+        """Whose key it came with; 0 on the endpoints that need none."""
+        self.requests_used = 0
+        """How much of the key's window is used."""
+        self.raw = b""
+
+    @cached_property
+    def headers(self) -> dict[bytes, bytes]:
+        """Header values by lower-case name; the last one wins."""
+        return dict(self._scope["headers"])
+
+    def path(self, name: str) -> str:
+        """A parameter of the path."""
+        return str(self._scope["path_params"][name])
+
+    @cached_property
+    def query(self) -> dict[str, str]:
+        """The query's parameters; the last one wins, empty ones are kept."""
+        return dict(parse_qsl(self._scope["query_string"].decode("latin-1"), keep_blank_values=True))
+
+    def page(self, limit: int, *, names: tuple[str, str] = ("limit", "offset")) -> tuple[int, int]:
+        """The query's limit (1..100) and offset. Raises Refused 422."""
+        fields = Fields(
+            {name: _whole(self.query[name]) for name in names if name in self.query}, place="query"
+        )
+        wanted = fields.integer(names[0], least=1, most=100)
+        offset = fields.integer(names[1], least=0, most=2**53)
+        fields.finish()
+        return limit if wanted is None else wanted, offset or 0
+
+    async def read_body(self) -> None:
+        """Reads the body into `raw`. Raises Refused 413, ClientGone."""
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            message: Message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size <= BODY_LIMIT:
+                chunks.append(chunk)
+            if not message.get("more_body", False) or size > _DRAIN_LIMIT:
+                break
+        if size > BODY_LIMIT:
+            raise Refused(413, "request_too_large", f"The body exceeds {BODY_LIMIT} bytes")
+        self.raw = b"".join(chunks)
+
+    @cached_property
+    def body(self) -> dict[str, Any]:
+        """The body's JSON object. Raises Refused 400 `invalid_json`; 422 when it is no object."""
+        try:
+            value = json.loads(self.raw)
+        except (ValueError, RecursionError) as error:
+            raise bad_request("invalid_json", "The body is not valid JSON") from error
+        if not isinstance(value, dict):
+            raise unprocessable([("body", "The body must be a JSON object")])
+        return value
+
+    @property
+    def optional_body(self) -> dict[str, Any]:
+        """The body's JSON object; an empty body or null is an empty object."""
+        return {} if self.raw.strip() in (b"", b"null") else self.body
+
+    @cached_property
+    def unstorable(self) -> bool:
+        """Whether the body holds a NUL, a lone surrogate or a non-finite number: the service's database
+        refuses these, and the service answers 500."""
+        return bool(_SUSPECT.search(self.raw)) and _unstorable(self.body)
+
+    async def hung_up(self) -> None:
+        """Returns when the client has hung up."""
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                return
+
+
+def _whole(text: str) -> int | str:
+    try:
+        return int(text)
+    except ValueError:
+        return text
+
+
+def _unstorable(value: Any) -> bool:
+    if isinstance(value, str):
+        return "\0" in value or any("\ud800" <= c <= "\udfff" for c in value)
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    if isinstance(value, dict):
+        return any(_unstorable(key) or _unstorable(item) for key, item in value.items())
+    return isinstance(value, list) and any(_unstorable(item) for item in value)

@@ -1,0 +1,119 @@
+"""Executions as the listing and the detail endpoints show them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import execution_not_found
+from .wire import iso, stamp
+
+STATUSES = (
+    "pending",
+    "delivering",
+    "success",
+    "failed",
+    "retrying",
+    "retry_ready",
+    "missed",
+    "outcome_timeout",
+)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What GET /v1/executions may ask for."""
+
+    cue_id: str | None = None
+    statuses: tuple[str, ...] = ()
+    worker_id: str | None = None
+    outcome_state: str | None = None
+
+    def clause(self, account: int) -> tuple[str, list[Any]]:
+        """The WHERE clause and its values."""
+        where, values = "account = ?", [account]  # type: tuple[str, list[Any]]
+        for column, value in (
+            ("cue", self.cue_id),
+            ("claimed_by", self.worker_id),
+            ("outcome_state", self.outcome_state),
+        ):
+            if value is not None:
+                where += f" AND {column} = ?"
+                values.append(value)
+        if self.statuses:
+            where += f" AND status IN ({', '.join('?' * len(self.statuses))})"
+            values.extend(self.statuses)
+        return where, values
+
+
+def listing(
+    db: sqlite3.Connection, account: int, wanted: Filter, *, limit: int, offset: int
+) -> dict[str, Any]:
+    """`{executions, total, limit, offset, has_more, oldest_claimed_at}`, newest first, without payloads.
+
+    `oldest_claimed_at` is about the claims that are held now, so that it costs nothing however many ended.
+    """
+    where, values = wanted.clause(account)
+    total: int = db.execute(f"SELECT count(*) FROM executions WHERE {where}", values).fetchone()[0]  # noqa: S608
+    oldest: float | None = db.execute(
+        f"SELECT min(claimed_at) FROM executions WHERE {where} AND status = 'delivering'",  # noqa: S608
+        values,
+    ).fetchone()[0]
+    rows = db.execute(
+        f"SELECT * FROM executions WHERE {where} ORDER BY created_at DESC, seq DESC LIMIT ? OFFSET ?",  # noqa: S608
+        [*values, limit, offset],
+    )
+    return {
+        "executions": [to_wire(row) for row in rows],
+        "total": total,
+        "limit": limit,
+        "offset": offset,
+        "has_more": offset + limit < total,
+        "oldest_claimed_at": iso(oldest),
+    }
+
+
+def detail(db: sqlite3.Connection, account: int, execution_id: str) -> dict[str, Any]:
+    """One execution with its payload. Raises Refused 404."""
+    row = db.execute(
+        "SELECT e.*, coalesce(e.payload, c.payload) AS effective FROM executions AS e"
+        " JOIN cues AS c ON c.id = e.cue WHERE e.id = ? AND e.account = ?",
+        (execution_id, account),
+    ).fetchone()
+    if row is None:
+        raise execution_not_found()
+    return {**to_wire(row), "payload": json.loads(row["effective"])}
+
+
+def to_wire(row: sqlite3.Row) -> dict[str, Any]:
+    """A row of `executions` as JSON."""
+    outcome = None
+    if row["outcome_recorded_at"] is not None:
+        outcome = {
+            "success": bool(row["outcome_success"]),
+            **json.loads(row["outcome"]),
+            "recorded_at": stamp(row["outcome_recorded_at"]),
+        }
+    return {
+        "id": row["id"],
+        "cue_id": row["cue"],
+        "task": row["task"],
+        "scheduled_for": stamp(row["scheduled_for"]),
+        "status": row["status"],
+        "triggered_by": row["triggered_by"],
+        "replayed_from": row["replayed_from"],
+        "attempts": row["attempts"],
+        "error_message": row["error_message"],
+        "claimed_by_worker": row["claimed_by"],
+        "claimed_at": iso(row["claimed_at"]),
+        "started_at": iso(row["started_at"]),
+        "delivered_at": iso(row["delivered_at"]),
+        "last_attempt_at": iso(row["last_attempt_at"]),
+        "outcome": outcome,
+        "outcome_state": row["outcome_state"],
+        "evidence": json.loads(row["evidence"]) if row["evidence"] else None,
+        "created_at": stamp(row["created_at"]),
+        "updated_at": stamp(row["updated_at"]),
+    }

@@ -1,0 +1,51 @@
+"""Which path leads to which handler. Literal paths stand before those with a parameter."""
+
+from __future__ import annotations
+
+from starlette.routing import Route
+
+from . import routes_account as account
+from . import routes_cues as cues
+from . import routes_executions as executions
+from .app import Endpoint, Handler
+from .site import Site
+
+_EXECUTION = "/v1/executions/{id}"
+
+_KEYED: tuple[tuple[str, str, Handler], ...] = (
+    ("GET", "/v1/executions/claimable", executions.claimable),
+    ("POST", f"{_EXECUTION}/claim", executions.claim),
+    ("POST", f"{_EXECUTION}/heartbeat", executions.heartbeat),
+    ("POST", f"{_EXECUTION}/outcome", executions.outcome),
+    ("POST", "/v1/executions/claim", executions.claim_next),
+    ("GET", "/v1/executions", executions.listing),
+    ("GET", _EXECUTION, executions.detail),
+    ("PATCH", f"{_EXECUTION}/evidence", executions.evidence),
+    ("POST", f"{_EXECUTION}/verify", executions.verify),
+    ("POST", f"{_EXECUTION}/verification-pending", executions.verification_pending),
+    ("POST", f"{_EXECUTION}/replay", executions.replay),
+    ("POST", "/v1/worker/heartbeat", account.worker_heartbeat),
+    ("GET", "/v1/workers", account.list_workers),
+    ("DELETE", "/v1/workers/{id:path}", account.delete_worker),
+    ("POST", "/v1/cues/{id}/fire", cues.fire_cue),
+    ("POST", "/v1/cues", cues.create_cue),
+    ("GET", "/v1/cues", cues.list_cues),
+    ("GET", "/v1/cues/{id}", cues.get_cue),
+    ("PATCH", "/v1/cues/{id}", cues.update_cue),
+    ("DELETE", "/v1/cues/{id}", cues.delete_cue),
+    ("GET", "/v1/usage", account.get_usage),
+    ("GET", "/v1/alerts", account.list_alerts),
+)
+_OPEN: tuple[tuple[str, str, Handler], ...] = (
+    ("GET", "/health", account.health),
+    ("POST", "/v1/auth/register", account.register),
+)
+
+
+def build_routes(site: Site) -> list[Route]:
+    """Every endpoint of the site."""
+    return [
+        Route(path, Endpoint(site, handler, needs_key=needs_key), methods=[method])
+        for needs_key, table in ((True, _KEYED), (False, _OPEN))
+        for method, path, handler in table
+    ]

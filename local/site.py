@@ -1,0 +1,25 @@
+"""What the endpoints share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .keys import KeyRing
+from .limiter import SlidingWindow
+from .options import Rules
+from .store import Store
+from .ticker import Ticker
+from .waiters import Waiters
+
+
+@dataclass(frozen=True)
+class Site:
+    """One server's collaborators, all owned by the event loop's thread."""
+
+    store: Store
+    keys: KeyRing
+    waiters: Waiters
+    ticker: Ticker
+    rules: Rules
+    windows: dict[str, SlidingWindow] = field(default_factory=dict)
+    """The request windows, by the key's digest."""

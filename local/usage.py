@@ -1,0 +1,44 @@
+"""GET /v1/usage: the month's counts beside the limits."""
+
+from __future__ import annotations
+
+import calendar
+import sqlite3
+from datetime import UTC, datetime
+from typing import Any
+
+from . import cues
+from .options import Rules
+
+
+def report(
+    db: sqlite3.Connection, account: int, rules: Rules, *, requests_used: int, now: float
+) -> dict[str, Any]:
+    """The usage of the current calendar month (UTC). A limit of null is no limit."""
+    today = datetime.fromtimestamp(now, UTC)
+    start = datetime(today.year, today.month, 1, tzinfo=UTC)
+    end = start.replace(day=calendar.monthrange(today.year, today.month)[1])
+    used = cues.count(db, account)
+    executions, reported, succeeded = db.execute(
+        "SELECT count(*), count(outcome_success), coalesce(sum(outcome_success), 0) FROM executions"
+        " WHERE account = ? AND created_at >= ?",
+        (account, start.timestamp()),
+    ).fetchone()
+    return {
+        "plan": "local",
+        "period": {"start": start.date().isoformat(), "end": end.date().isoformat()},
+        "cues": {"used": used, "active": used, **_against(used, rules.max_cues)},
+        "executions": {"used": executions, **_against(executions, None)},
+        "outcomes": {"reported": reported, "succeeded": succeeded, "failed": reported - succeeded},
+        "rate_limit": {"requests_per_minute": rules.rate_limit, "current_usage": requests_used},
+    }
+
+
+def _against(used: int, limit: int | None) -> dict[str, Any]:
+    if limit is None:
+        return {"limit": None, "remaining": None, "percent_used": 0}
+    return {
+        "limit": limit,
+        "remaining": max(0, limit - used),
+        "percent_used": round(100 * used / limit) if limit else 100,
+    }
