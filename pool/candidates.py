@@ -1,0 +1,93 @@
+"""Listed rows that may be offered, and offers that are out. Pure but for its own bookkeeping.
+
+The gates of an offer: a handler exists, no slot and no spool entry has the execution, it does not rest after a refused
+claim, and it was not offered within `OFFER_TTL`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .board import fingerprint
+from .listing import Resting
+from .offers import OFFER_TTL, Offer
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    row: Mapping[str, Any]
+    listed_at: float
+
+
+@dataclass
+class Candidates:
+    """The steward's queue. Times are `boottime()` seconds."""
+
+    tasks: Container[str]
+    has_report: Callable[[str], bool]
+    """Whether a report of that execution waits in the spool."""
+    resting: Resting = field(default_factory=Resting)
+    _queue: deque[_Candidate] = field(default_factory=deque)
+    _offered: dict[str, float] = field(default_factory=dict)
+    _unread: set[str] = field(default_factory=set)
+
+    def listed(self, rows: list[dict[str, Any]], held: set[int], now: float) -> int:
+        """Take in a listing; returns how many of its rows can be offered."""
+        self._queue.clear()
+        for row in rows:
+            if self._admits(row, held, now):
+                self._queue.append(_Candidate(row, now))
+        return len(self._queue)
+
+    def _admits(self, row: Mapping[str, Any], held: set[int], now: float) -> bool:
+        execution_id = row["execution_id"]
+        task = row.get("task")
+        return (
+            isinstance(task, str)
+            and task in self.tasks
+            and execution_id not in self._offered
+            and fingerprint(execution_id) not in held
+            and not self.resting.rests(execution_id, now)
+            and not self.has_report(execution_id)
+        )
+
+    def next(self, now: float) -> Offer | None:
+        """The oldest row that is still fresh, as an offer."""
+        while self._queue:
+            candidate = self._queue.popleft()
+            if now <= candidate.listed_at + OFFER_TTL:
+                return _offer(candidate.row, now)
+        return None
+
+    def sent(self, offer: Offer) -> None:
+        """An offer is out."""
+        self._offered[offer.execution_id] = offer.offered_at
+        self._unread.add(offer.execution_id)
+
+    def finished(self, execution_id: str) -> None:
+        """A worker is done with an offer, whatever came of it."""
+        self._unread.discard(execution_id)
+
+    def out(self, held: set[int], now: float) -> int:
+        """How many offers no worker has read yet, as far as the board tells."""
+        self._offered = {key: at for key, at in self._offered.items() if now <= at + OFFER_TTL}
+        self._unread = {key for key in self._unread if key in self._offered and fingerprint(key) not in held}
+        return len(self._unread)
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+
+def _offer(row: Mapping[str, Any], now: float) -> Offer:
+    return Offer(
+        execution_id=row["execution_id"],
+        cue_id=str(row.get("cue_id") or ""),
+        cue_name=str(row.get("cue_name") or ""),
+        task=row["task"],
+        offered_at=now,
+        payload=json.dumps(row.get("payload") or {}).encode(),
+    )

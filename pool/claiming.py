@@ -1,0 +1,81 @@
+"""Claiming one execution by id, and finding out whose it is when the answer was lost (DESIGN, step 2).
+
+A claim is not idempotent: a second one answers 409 whoever has the row. So a lost answer is settled by an execution
+heartbeat: 200 ours, 403 somebody else's, 404 and 409 nobody's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from ..client import Conflict, CueAPIError, Forbidden, NotFound, Unauthorized
+from .clock import boottime
+from .delivery import may_have_arrived
+from .lease import TAKE_BACK, Lease
+from .source import Source
+
+_RETRY_FIRST = 0.2
+_RETRY_LAST = 10.0
+_HOLD = 1.0
+_HOLD_BAD_KEY = 10.0
+
+
+class Answer(Enum):
+    """What a claim came to, when it did not come to a lease."""
+
+    REFUSED = "refused"
+    """409 or 404: the row should rest for a while."""
+    HOLD = "hold"
+    """Nothing was claimed and nothing can be right now."""
+    UNKNOWN = "unknown"
+    """The answer was lost, and there was no time to settle whose the execution is."""
+
+
+@dataclass(frozen=True)
+class NoLease:
+    """A claim without a lease."""
+
+    answer: Answer
+    reason: str
+    hold: float = 0.0
+    """Seconds to wait before the next claim of anything."""
+
+
+def claim(
+    source: Source,
+    execution_id: str,
+    pause: Callable[[float], bool],
+    on_unsettled: Callable[[CueAPIError], None],
+) -> Lease | NoLease:
+    """Claim an execution. `pause(seconds)` waits and says whether there is time to go on asking."""
+    sent = boottime()
+    try:
+        return Lease.granted(execution_id, sent, source.claim(execution_id))
+    except (Conflict, NotFound) as error:
+        return NoLease(Answer.REFUSED, str(error))
+    except CueAPIError as error:
+        if not may_have_arrived(error):
+            hold = _HOLD_BAD_KEY if isinstance(error, Unauthorized) else _HOLD
+            return NoLease(Answer.HOLD, str(error), max(hold, error.retry_after or 0.0))
+        on_unsettled(error)
+        return _settle(source, execution_id, sent + TAKE_BACK, pause)
+
+
+def _settle(
+    source: Source, execution_id: str, give_up: float, pause: Callable[[float], bool]
+) -> Lease | NoLease:
+    delay = _RETRY_FIRST
+    while True:
+        sent = boottime()
+        try:
+            source.heartbeat(execution_id)
+            return Lease.granted(execution_id, sent, TAKE_BACK)
+        except (Forbidden, NotFound, Conflict) as error:
+            return NoLease(Answer.REFUSED, str(error))
+        except CueAPIError as error:
+            wait = delay if error.retry_after is None else max(delay, error.retry_after)
+            if sent + wait > give_up or not pause(wait):
+                return NoLease(Answer.UNKNOWN, str(error))
+            delay = min(delay * 2, _RETRY_LAST)

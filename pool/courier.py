@@ -1,0 +1,204 @@
+"""The steward's thread that carries spooled reports to the server until it has them (promise 1)."""
+
+from __future__ import annotations
+
+import random
+import select
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..client import BudgetExhausted, CueAPIError, RateLimited, ServerError, ServerUnreachable, Unauthorized
+from ..outcome import Report, shrink
+from . import history
+from .clock import boottime
+from .delivery import Delivery, Fate, deliver
+from .events import emit
+from .offers import Notices
+from .slot_record import SlotRecords
+from .source import Source
+from .spool import Ownership, Spool, SpoolEntry
+from .state_dir import StateDir
+
+RETRY_FIRST = 0.5
+RETRY_LAST = 30.0
+LOOK_EVERY = 5.0
+WHOLE_FOR = 300.0
+"""Seconds that a report which the server answers with 500 is retried whole before it is cut."""
+
+
+@dataclass
+class _Attempts:
+    """What has been tried for one entry."""
+
+    next_at: float = 0.0
+    pause: float = RETRY_FIRST
+    failing_since: float | None = None
+    heartbeat_at: float = 0.0
+    report: Report | None = None
+    """A smaller report than the spooled one, once that has been given up."""
+    told: bool = False
+
+    def failed(self, now: float, retry_after: float | None) -> None:
+        self.next_at = now + max(self.pause * random.uniform(0.8, 1.2), retry_after or 0.0)  # noqa: S311
+        self.pause = min(self.pause * 2, RETRY_LAST)
+
+
+class Courier:
+    """Delivers the spool in a thread of its own; the main thread calls `finish` at the end."""
+
+    def __init__(
+        self, connect: Callable[[], Source], state_dir: StateDir, spooled: Notices, heartbeat_interval: float
+    ) -> None:
+        self._connect = connect
+        self._source: Source | None = None
+        self._state_dir = state_dir
+        self._spool = Spool(state_dir)
+        self._records = SlotRecords(state_dir)
+        self._heartbeat_interval = heartbeat_interval
+        self._attempts: dict[str, _Attempts] = {}
+        self._resume_at = 0.0
+        self._last_success = 0.0
+        self._turn = threading.Lock()
+        self._spooled = spooled
+
+    def start(self) -> None:
+        """Begin, in a thread of its own."""
+        threading.Thread(target=self._run, name="courier", daemon=True).start()
+
+    def finish(self, give_up: float) -> None:
+        """The pool leaves: try everything once more, and go on trying until `give_up` (`boottime()` seconds)."""
+        while True:
+            with self._turn:
+                self._resume_at = 0.0
+                self._attempts.clear()
+                self._deliver_all()
+            if not self._spool.paths() or boottime() >= give_up:
+                return
+            time.sleep(min(RETRY_FIRST, max(0.0, give_up - boottime())))
+
+    def _run(self) -> None:
+        while True:
+            with self._turn:
+                next_at = self._deliver_all()
+            select.select([self._spooled], [], [], max(0.02, next_at - boottime()))
+            if self._spooled.drain():
+                # Handed over: what was a living worker's a moment ago is ours now.
+                for attempts in self._attempts.values():
+                    if not attempts.told:
+                        attempts.next_at = 0.0
+
+    def _deliver_all(self) -> float:
+        """Send what is due; returns when to look again."""
+        now = boottime()
+        paths = self._spool.paths()
+        self._attempts = {path.name: self._attempts.get(path.name, _Attempts()) for path in paths}
+        if not paths:
+            return now + LOOK_EVERY
+        if now < self._resume_at:
+            return self._resume_at
+        owned = self._records.owned_by_living_workers()
+        for path in sorted(paths, key=lambda path: self._attempts[path.name].next_at):
+            entry = self._read(path)
+            if entry is None:
+                continue
+            attempts = self._attempts[path.name]
+            if entry.execution_id in owned:
+                attempts.next_at = boottime() + RETRY_FIRST
+                continue
+            if attempts.next_at <= boottime() and not self._try(entry, attempts):
+                break
+            if entry.ownership is Ownership.OURS and self._spool.has(entry.execution_id):
+                self._keep_alive(entry, attempts)
+        due = min((attempts.next_at for attempts in self._attempts.values()), default=now)
+        return max(self._resume_at, min(due, now + LOOK_EVERY))
+
+    def _read(self, path: Path) -> SpoolEntry | None:
+        try:
+            return self._spool.read(path)
+        except (ValueError, OSError) as error:
+            kept = path.with_suffix(".unreadable")
+            emit("spool.unreadable", path=path, reason=error, kept=kept.name)
+            path.rename(kept)
+            return None
+
+    def _try(self, entry: SpoolEntry, attempts: _Attempts) -> bool:
+        """One attempt for one entry. False: the server as a whole is not to be asked now."""
+        delivery = deliver(
+            self._connection(), entry.execution_id, attempts.report or entry.report, entry.ownership
+        )
+        now = boottime()
+        if delivery.fate.is_final:
+            self._settle(entry, delivery)
+            self._last_success = now
+            for other in self._attempts.values():
+                other.next_at, other.pause = 0.0, RETRY_FIRST
+            return True
+        error = delivery.error
+        assert error is not None
+        attempts.failed(now, error.retry_after)
+        if not attempts.told:
+            attempts.told = True
+            emit("report.waiting", task=entry.task, execution_id=entry.execution_id, reason=error)
+        if delivery.server_failed:
+            self._consider_cutting(entry, attempts, now)
+        if _is_about_the_server(error):
+            self._resume_at = attempts.next_at
+            return False
+        return True
+
+    def _consider_cutting(self, entry: SpoolEntry, attempts: _Attempts, now: float) -> None:
+        """Cut a report only if it failed for long and the server was well meanwhile: then it is the report."""
+        if attempts.failing_since is None:
+            attempts.failing_since = now
+        elif now - attempts.failing_since >= WHOLE_FOR and self._last_success > attempts.failing_since:
+            smaller = shrink(attempts.report or entry.report)
+            if smaller is not None:
+                emit("report.shrunk", task=entry.task, execution_id=entry.execution_id)
+                attempts.report = smaller
+
+    def _settle(self, entry: SpoolEntry, delivery: Delivery) -> None:
+        history.record(
+            self._state_dir.history,
+            execution_id=entry.execution_id,
+            task=entry.task,
+            ending=entry.ending,
+            success=entry.report.success,
+            fate=delivery.fate.value,
+            waited=round(time.time() - entry.created, 3),
+            **({} if entry.report.error is None else {"error": entry.report.error}),
+        )
+        self._spool.remove(entry.execution_id)
+        events = {
+            Fate.RECORDED: "report.recorded",
+            Fate.SETTLED: "report.settled",
+            Fate.GONE: "report.gone",
+            Fate.NOT_OURS: "report.not_ours",
+        }
+        emit(events[delivery.fate], task=entry.task, execution_id=entry.execution_id)
+
+    def _keep_alive(self, entry: SpoolEntry, attempts: _Attempts) -> None:
+        """Keep the lease of an execution whose report waits: a server that took it back might run it again."""
+        now = boottime()
+        if now < attempts.heartbeat_at:
+            return
+        attempts.heartbeat_at = now + self._heartbeat_interval
+        try:
+            self._connection().heartbeat(entry.execution_id)
+        except CueAPIError:
+            return
+        self._last_success = now
+
+    def _connection(self) -> Source:
+        if self._source is None:
+            self._source = self._connect()
+        return self._source
+
+
+def _is_about_the_server(error: CueAPIError) -> bool:
+    """Whether an error would meet every other report, too."""
+    if isinstance(error, ServerUnreachable | RateLimited | BudgetExhausted | Unauthorized):
+        return True
+    return isinstance(error, ServerError) and error.status != 500

@@ -1,0 +1,248 @@
+"""One handler from its start to the end of the last process it ever started (promises 2 and 3).
+
+One loop watches the pipes, the processes, the clock and the lease. The run is over when the handler's own process has
+exited *and* nothing of it is left; output that a background child still holds open is not waited for.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import resource
+import select
+import signal
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ..outcome import Ending
+from . import process_tree
+from .capture import Pipe, combined
+from .clock import boottime
+from .errors import CouldNotStart
+from .invocation import Invocation
+from .kill_ladder import GIVE_UP_AFTER, RESCAN, KillLadder, Step
+from .lease import Lease, Loss
+from .lease_keeper import KEEP_FROM
+from .prctl import IS_LINUX
+from .stop import StopLevel, StopSignals
+
+BEAT_EVERY = 5.0
+"""Seconds between two beats of a worker, whatever it does."""
+
+LEASE_SLACK = 0.5
+KILL_SLACK = GIVE_UP_AFTER + 1.0
+"""Seconds that a worker has beyond its own limits before the supervisor steps in (promises 3 and 2)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What a run is held to. Durations in seconds."""
+
+    timeout: float
+    kill_grace: float
+    kill_on_lease_loss: bool
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run ended, and what it had to say."""
+
+    ending: Ending
+    output: str
+
+
+class Run:
+    """A started handler. Made by `start`; `watch` runs it to its end."""
+
+    def __init__(self, process: subprocess.Popen[bytes], rules: Rules, stop: StopSignals, now: float) -> None:
+        assert process.stdout is not None and process.stderr is not None
+        self.pid = process.pid
+        self._process = process
+        self._rules = rules
+        self._stop = stop
+        self._deadline = now + rules.timeout
+        self._keep_from = now + KEEP_FROM
+        self._pipes = [Pipe(os.dup(process.stdout.fileno())), Pipe(os.dup(process.stderr.fileno()))]
+        process.stdout.close()
+        process.stderr.close()
+        self._returncode: int | None = None
+        self._cause: Ending | None = None
+        self._ladder: KillLadder | None = None
+        self._survivors: tuple[str, ...] = ()
+
+    def stop_by(self, lease: Lease) -> float:
+        """When the supervisor steps in: past the handler's deadline and its grace, or past its lease."""
+        kill_at = self._deadline + self._rules.kill_grace
+        if self._ladder is not None:
+            kill_at = self._ladder.kill_at
+        latest = kill_at + KILL_SLACK
+        return min(latest, lease.deadline + LEASE_SLACK) if self._rules.kill_on_lease_loss else latest
+
+    def watch(
+        self, current_lease: Callable[[], Lease], beat: Callable[[float, float], None], marker: str
+    ) -> Ended:
+        """Run to the end. `beat(now, stop_by)` is called every `BEAT_EVERY` seconds or sooner, and at `KEEP_FROM`."""
+        with select.epoll() if IS_LINUX else _PollOnly() as poller:
+            poller.register(self._stop.fileno(), select.POLLIN)
+            for pipe in self._pipes:
+                poller.register(pipe.descriptor, select.POLLIN)
+            while True:
+                self._stop.clear()
+                now = boottime()
+                lease = current_lease()
+                beat(now, self.stop_by(lease))
+                process_tree.reap(self._on_exit)
+                self._decide(lease, now)
+                if self._is_over(now, marker):
+                    break
+                wait = max(0.0, self._next_event(lease, boottime()) - boottime())
+                for descriptor, _ in poller.poll(wait if IS_LINUX else wait * 1000):
+                    self._drain(descriptor, poller)
+        return self._ended()
+
+    def _on_exit(self, pid: int, returncode: int) -> None:
+        if pid == self.pid:
+            self._returncode = returncode
+            # Popen must not look for a pid that has been reaped and may be somebody else's by then.
+            self._process.returncode = returncode
+
+    def _decide(self, lease: Lease, now: float) -> None:
+        """Start the kill ladder, or hasten it, if there is a reason to."""
+        if self._cause is None and self._returncode is None:
+            self._cause, grace = self._reason_to_end(lease, now)
+            if self._cause is not None:
+                self._ladder = KillLadder(now, grace)
+        if self._ladder is not None and (
+            self._stop.level >= StopLevel.KILL or self._must_be_gone(lease, now)
+        ):
+            self._ladder.hasten(now)
+        if self._ladder is None and self._returncode is not None:
+            grace = 0.0 if self._stop.level >= StopLevel.KILL else self._rules.kill_grace
+            self._ladder = KillLadder(now, grace)
+
+    def _reason_to_end(self, lease: Lease, now: float) -> tuple[Ending | None, float]:
+        grace = self._rules.kill_grace
+        if self._stop.level is StopLevel.ORPHANED:
+            return Ending.shut_down("its supervisor died"), 0.0
+        if self._rules.kill_on_lease_loss:
+            if _is_definite(lease):
+                assert lease.loss is not None
+                return Ending.lease_lost(lease.loss.value), 0.0
+            if now >= lease.deadline - self._notice(lease):
+                return Ending.lease_lost(Loss.EXPIRED.value), max(0.0, min(grace, lease.deadline - now))
+        if self._stop.level >= StopLevel.STOP:
+            return Ending.shut_down(), grace if self._stop.level is StopLevel.STOP else 0.0
+        if now >= self._deadline:
+            return Ending.timed_out(self._rules.timeout), grace
+        return None, grace
+
+    def _notice(self, lease: Lease) -> float:
+        """Seconds before the end of a lease that cannot be renewed when the kill ladder starts."""
+        return min(self._rules.kill_grace, lease.duration / 3)
+
+    def _must_be_gone(self, lease: Lease, now: float) -> bool:
+        """Whether the lease leaves no time for what is left of a grace."""
+        return self._rules.kill_on_lease_loss and (_is_definite(lease) or now >= lease.deadline)
+
+    def _is_over(self, now: float, marker: str) -> bool:
+        """Take the ladder's next step; True when nothing is left, or what is left cannot be killed."""
+        if self._returncode is not None and IS_LINUX and not process_tree.has_children():
+            return True
+        if self._ladder is None:
+            return False
+        match self._ladder.step(now):
+            case Step.TERM:
+                process_tree.signal_all(process_tree.of_handler(self.pid, marker), signal.SIGTERM)
+            case Step.KILL:
+                found = process_tree.of_handler(self.pid, marker)
+                process_tree.signal_all(found, signal.SIGKILL)
+                self._ladder.scanned(len(found))
+            case Step.GIVE_UP:
+                self._survivors = tuple(map(process_tree.describe, process_tree.of_handler(self.pid, marker)))
+                return True
+            case Step.DONE:
+                return self._returncode is not None
+            case Step.WAIT:
+                pass
+        return False
+
+    def _next_event(self, lease: Lease, now: float) -> float:
+        lease_end = lease.deadline if self._rules.kill_on_lease_loss else math.inf
+        if self._ladder is not None:
+            return min(self._ladder.next_at(now), max(lease_end, now + RESCAN), now + BEAT_EVERY)
+        lease_end -= self._notice(lease)
+        keep_from = self._keep_from if now < self._keep_from else math.inf
+        return min(self._deadline, lease_end, keep_from, now + BEAT_EVERY)
+
+    def _drain(self, descriptor: int, poller: select.epoll | _PollOnly) -> None:
+        for pipe in self._pipes:
+            if pipe.descriptor == descriptor and pipe.open and pipe.read():
+                poller.unregister(descriptor)
+                pipe.close()
+
+    def _ended(self) -> Ended:
+        for pipe in self._pipes:
+            if pipe.open:
+                pipe.read()
+                pipe.close()
+        output = combined(*(pipe.kept.text() for pipe in self._pipes))
+        ending = self._cause or _exit_ending(self._returncode)
+        return Ended(replace(ending, survivors=self._survivors), output)
+
+
+def start(invocation: Invocation, rules: Rules, stop: StopSignals) -> Run:
+    """Start a handler in a session of its own. Raises CouldNotStart, saying what to change."""
+    now = boottime()
+    try:
+        process = subprocess.Popen(
+            invocation.argv,
+            env=dict(invocation.env),
+            cwd=invocation.cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        raise CouldNotStart(_why(error, invocation)) from error
+    return Run(process, rules, stop, now)
+
+
+def stack_limit() -> int:
+    """The soft stack limit in bytes, -1 if there is none: it bounds arguments and environment."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_STACK)
+    return -1 if soft == resource.RLIM_INFINITY else soft
+
+
+def _why(error: OSError | ValueError, invocation: Invocation) -> str:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    if invocation.cwd is not None and not os.path.isdir(invocation.cwd):
+        return f"cwd {invocation.cwd}: no such directory; make it, or correct the handler's `cwd:`"
+    return f"{invocation.argv[0]}: {reason}; correct the handler's command"
+
+
+def _is_definite(lease: Lease) -> bool:
+    return lease.loss in (Loss.TAKEN, Loss.GONE, Loss.ENDED)
+
+
+def _exit_ending(returncode: int | None) -> Ending:
+    if returncode is None:
+        return Ending.exited(-1)
+    return Ending.exited(returncode) if returncode >= 0 else Ending.signalled(-returncode)
+
+
+class _PollOnly:
+    """`select.poll` with epoll's context-manager form, where there is no epoll (macOS)."""
+
+    def __init__(self) -> None:
+        self._poll = select.poll()
+        self.register = self._poll.register
+        self.unregister = self._poll.unregister
+        self.poll = self._poll.poll
+
+    def __enter__(self) -> _PollOnly:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass

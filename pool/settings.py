@@ -1,0 +1,32 @@
+"""The validated configuration, frozen: what every process of a pool is started with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .handler import Handler
+
+DEFAULT_API_BASE = "https://api.cueapi.ai"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """A pool's settings after defaults, credentials and command-line options. Durations are in seconds."""
+
+    api_key: str = field(repr=False)
+    worker_id: str
+    state_dir: Path
+    handlers: Mapping[str, Handler]
+    api_base: str = DEFAULT_API_BASE
+    email: str | None = None
+    workers: int = 4
+    poll_interval: float | None = None
+    """The idle cadence of listing; None is `auto` (0.1 s to 5 s, within half of what the budget leaves)."""
+    heartbeat_interval: float = 30.0
+    handler_timeout: float = 300.0
+    shutdown_grace: float = 30.0
+    """How long a drain lets handlers finish before the kill ladder starts."""
+    kill_grace: float = 5.0
+    """Between TERM and KILL on the kill ladder."""

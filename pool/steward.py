@@ -1,0 +1,141 @@
+"""The steward process: the one place that looks for work. It lists, gates and offers; its threads register the worker
+and carry the spool. It never forks, and nothing that it holds is lost with it.
+"""
+
+from __future__ import annotations
+
+import random
+import select
+import time
+
+from ..client import BudgetExhausted, CueAPIError, ServerError
+from . import boot
+from .board import SlotState
+from .candidates import Candidates
+from .clock import boottime
+from .courier import Courier
+from .cueapi_source import CueAPISource
+from .events import emit
+from .listing import Listing, idle_ceiling
+from .presence import Presence
+from .settings import Settings
+from .shared import Shared
+from .spool import Spool
+from .stop import StopLevel, StopSignals, StopWaiting
+
+TITLE = "cueworker: steward"
+
+LONGEST_WAIT = 20.0
+"""Seconds of one long poll."""
+
+FINISH_WITHIN = 5.0
+"""Seconds that a leaving pool spends on reports that the server does not take."""
+
+_TICK = 1.0
+
+
+def main(cell: int, settings: Settings, shared: Shared) -> None:
+    """Be the steward until told to stop. `cell` is its row on the board. Called in the forked process."""
+    stop = boot.boot(TITLE, shared.descriptors(), shared.supervisor_pid)
+    if stop is not None:
+        _Steward(cell, settings, shared, stop).run()
+
+
+class _Steward:
+    def __init__(self, cell: int, settings: Settings, shared: Shared, stop: StopSignals) -> None:
+        self._cell = cell
+        self._settings = settings
+        self._shared = shared
+        self._stop = stop
+        self._source = self._connect()
+        self._courier = Courier(self._connect, shared.state_dir, shared.spooled, settings.heartbeat_interval)
+        self._candidates = Candidates(settings.handlers, Spool(shared.state_dir).has)
+        self._listing = Listing(tuple(settings.handlers))
+        self._hold_until = 0.0
+        self._failing = False
+
+    def _connect(self) -> CueAPISource:
+        return CueAPISource(self._settings, self._shared.budget)
+
+    def run(self) -> None:
+        """Look for work until told to stop, then see the spool off."""
+        Presence(self._connect, tuple(self._settings.handlers), self._settings.heartbeat_interval).start()
+        self._courier.start()
+        while self._stop.level is StopLevel.NONE:
+            now = boottime()
+            self._shared.board.set_state(self._cell, SlotState.BUSY, now)
+            self._listen()
+            free = self._offer(now)
+            if free > 0 and now >= self._hold_until and now >= self._listing.next_at:
+                self._list()
+                continue
+            self._wait(now, free)
+        if self._stop.level is StopLevel.DRAIN:
+            self._courier.finish(boottime() + FINISH_WITHIN)
+
+    def _listen(self) -> None:
+        for notice in self._shared.notices.drain():
+            match notice["kind"]:
+                case "idle":
+                    self._candidates.finished(notice["after"])
+                case "refused":
+                    self._candidates.resting.refused(notice["execution_id"], boottime())
+                case "hold":
+                    self._hold_until = max(self._hold_until, boottime() + notice["seconds"])
+                    self._say_failing(notice["reason"])
+
+    def _offer(self, now: float) -> int:
+        """Offer what is queued to idle workers; returns how many stay without one."""
+        board = self._shared.board
+        free = board.idle() - self._candidates.out(board.held(), now)
+        while free > 0 and now >= self._hold_until:
+            offer = self._candidates.next(now)
+            if offer is None or not self._shared.offers.send(offer):
+                break
+            self._candidates.sent(offer)
+            free -= 1
+        return free
+
+    def _list(self) -> None:
+        try:
+            with self._stop.abandonable():
+                rows = self._source.list_claimable(task=self._listing.task, wait=self._patience())
+        except StopWaiting:
+            return
+        except BudgetExhausted as error:
+            self._listing.failed(False, boottime(), self._ceiling(), random.random(), error.retry_after)  # noqa: S311
+            return
+        except CueAPIError as error:
+            self._say_failing(error)
+            broken = isinstance(error, ServerError) and error.status == 500
+            self._listing.failed(broken, boottime(), self._ceiling(), random.random(), error.retry_after)  # noqa: S311
+            return
+        if self._failing:
+            self._failing = False
+            emit("listing.recovered")
+        now = boottime()
+        ours = self._candidates.listed(rows, self._shared.board.held(), now)
+        self._listing.answered(len(rows), ours, now, self._ceiling(), random.random())  # noqa: S311
+
+    def _patience(self) -> float | None:
+        """Seconds that the server may hold the answer back, if it can."""
+        limit = self._source.max_wait
+        return None if limit is None else min(limit, LONGEST_WAIT)
+
+    def _ceiling(self) -> float:
+        spare = self._shared.budget.spare(time.monotonic())
+        return idle_ceiling(self._settings.poll_interval, None if spare.limit is None else spare.free)
+
+    def _say_failing(self, reason: object) -> None:
+        if not self._failing:
+            self._failing = True
+            emit("listing.failed", reason=reason)
+
+    def _wait(self, now: float, free: int) -> None:
+        """Sleep until a notice, a signal, or the next listing."""
+        due = _TICK
+        if free > 0:
+            due = min(_TICK, max(0.0, max(self._listing.next_at, self._hold_until) - now))
+        self._candidates.resting.forget_old(now)
+        select.select([self._shared.notices.fileno(), self._stop.fileno()], [], [], due)
+        self._stop.clear()

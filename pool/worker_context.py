@@ -1,0 +1,36 @@
+"""What a worker works with: made once after the fork, passed to each execution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .board import Board
+from .lease_keeper import LeaseKeeper
+from .offers import Notices
+from .settings import Settings
+from .slot_record import SlotRecordFile
+from .source import Source
+from .spool import Spool
+from .state_dir import StateDir
+from .stop import StopSignals
+from .workspace import Workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerContext:
+    """One worker's collaborators."""
+
+    slot: int
+    started: str
+    """This process's start time, see identity.py."""
+    settings: Settings
+    state_dir: StateDir
+    source: Source
+    keeper: LeaseKeeper
+    board: Board
+    notices: Notices
+    spooled: Notices
+    record_file: SlotRecordFile
+    spool: Spool
+    workspace: Workspace
+    stop: StopSignals
