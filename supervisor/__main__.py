@@ -1,0 +1,5 @@
+"""`python -m cueworker.supervisor` is `cueworker-supervise`."""
+
+from . import main
+
+main()

@@ -1,0 +1,75 @@
+"""Settling executions whose worker is gone (promise 1): what the slot record and the outcome file still tell."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from ..outcome import Ending, OutcomeFile, fit, resolve
+from ..pool import workspace
+from ..pool.events import emit
+from ..pool.slot_record import Phase, SlotRecord, SlotRecords
+from ..pool.spool import Ownership, Spool, SpoolEntry
+from ..pool.state_dir import StateDir
+
+
+def settle_slot(state_dir: StateDir, slot: int) -> bool:
+    """Settle what a dead worker's slot record says. Nothing of the handler may run any more.
+
+    False if its report could not be spooled (a full disk): the record stays, to be tried again.
+    """
+    records = SlotRecords(state_dir)
+    settled = _settle(state_dir, records, state_dir.slot_record(slot))
+    if settled:
+        workspace.remove_all(state_dir.outcomes, slot)
+    return settled
+
+
+def settle_all(state_dir: StateDir) -> bool:
+    """Settle every slot record that a dead pool left, and remove the workspaces that nobody names."""
+    records = SlotRecords(state_dir)
+    settled = [_settle(state_dir, records, path) for path in records.paths()]
+    if all(settled):
+        workspace.remove_all(state_dir.outcomes)
+    return all(settled)
+
+
+def _settle(state_dir: StateDir, records: SlotRecords, path: Path) -> bool:
+    try:
+        record = records.read(path)
+    except (ValueError, OSError) as error:
+        emit("record.unreadable", path=path, reason=error)
+        path.unlink(missing_ok=True)
+        return True
+    if record is None:
+        return True
+    spool = Spool(state_dir)
+    # A report that the worker spooled itself is the true one.
+    if not spool.holds(record.execution_id):
+        try:
+            spool.put(_entry(record))
+        except OSError as error:
+            emit("report.unspooled", task=record.task, execution_id=record.execution_id, reason=error)
+            return False
+        emit("execution.lost", task=record.task, execution_id=record.execution_id)
+    path.unlink()
+    return True
+
+
+def _entry(record: SlotRecord) -> SpoolEntry:
+    if record.phase is Phase.CLAIMING:
+        ending = Ending.could_not_start("its worker died before the handler started")
+        outcome, ownership = OutcomeFile(fields={}, present=False), Ownership.DOUBTFUL
+    else:
+        ending = Ending.worker_lost()
+        outcome = workspace.read_outcome(Path(record.outcome_file))
+        # The worker may have died past its lease, or because of it: it may be somebody else's by now.
+        ownership = Ownership.UNLESS_TAKEN
+    return SpoolEntry(
+        execution_id=record.execution_id,
+        task=record.task,
+        ending=ending.kind.value,
+        ownership=ownership,
+        report=fit(resolve(ending, outcome, "")),
+        created=time.time(),
+    )

@@ -1,0 +1,375 @@
+"""The parent: one thread, one loop, no network. It keeps the slots filled and leaves nothing behind."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import random
+import select
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import psutil
+
+from ..pool import process_tree, steward, worker
+from ..pool.board import STEWARD, SlotState
+from ..pool.clock import boottime
+from ..pool.events import emit
+from ..pool.kill_ladder import QUIET_SCANS, RESCAN
+from ..pool.settings import Settings
+from ..pool.shared import Shared
+from ..pool.spool import Spool
+from .children import Child, fork
+from .local_child import LocalChild
+from .restart import BOOT_TRIES, Exit, Restarts
+from .settlement import settle_slot
+from .shutdown import Shutdown, Stage
+from .signals import Signals
+from .slot import HAS_PROCESS, IS_SETTLING, Action, Event, State, next_state
+from .sweep import SWEEP_WITHIN
+
+TITLE = "cueworker: supervisor"
+
+HUNG_AFTER = 90.0
+"""Seconds without a beat after which a process is stuck: more than any single call of it may take."""
+
+TICK = 1.0
+LATE_AFTER = 5.0
+"""Seconds between two turns of the loop from which on the supervisor itself was held up (suspend, SIGSTOP)."""
+
+RETRY_SETTLING = 1.0
+RETRY_DESTROYING = 5.0
+
+EXIT_OK = 0
+EXIT_CANNOT_BOOT = 70
+
+_SIGNAL_OF = {
+    Action.ASK_TO_LEAVE: signal.SIGTERM,
+    Action.ASK_TO_STOP: signal.SIGINT,
+    Action.ASK_TO_KILL: signal.SIGQUIT,
+}
+
+
+@dataclass
+class _Slot:
+    """One process's place. The supervisor alone reads and writes it."""
+
+    cell: int
+    name: str
+    main: Callable[..., None]
+    state: State = State.CLOSED
+    child: Child | None = None
+    restarts: Restarts = field(default_factory=Restarts)
+    last_exit: Exit = Exit.CLEAN
+    how: str = ""
+    """The last exit, in words."""
+    refill_at: float = 0.0
+    swept: int = 0
+    """Scans in a row that found nothing of its dead process."""
+    settle_from: float = 0.0
+    destroyed_at: float = -math.inf
+
+
+class Supervisor:
+    """Made with everything that the forked processes share; `run` returns the exit code."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        shared: Shared,
+        signals: Signals,
+        reload: Callable[[], Settings | None] | None,
+        local: LocalChild | None,
+    ) -> None:
+        self._settings = settings
+        self._shared = shared
+        self._signals = signals
+        self._reload = reload
+        self._local = local
+        self._local_at = 0.0
+        self._shutdown = Shutdown(settings.shutdown_grace, settings.kill_grace)
+        self._steward = _Slot(STEWARD, "steward", steward.main)
+        self._slots: list[_Slot] = []
+        self._bystanders = {process.pid for process in psutil.Process().children()}
+        """Children from before this program was exec'ed: not ours to kill."""
+        self._exit_code = EXIT_OK
+        self._fresh_from = boottime()
+        self._last_turn = boottime()
+
+    def run(self) -> int:
+        """Run the pool until it has stopped."""
+        self._set_size(self._settings.workers)
+        self._feed(self._steward, Event.OPEN)
+        while True:
+            now = boottime()
+            self._notice_lateness(now)
+            for signum in self._signals.take():
+                self._on_signal(signum, now)
+            self._reap()
+            self._advance_shutdown(now)
+            self._settle(boottime())
+            self._refill(boottime())
+            self._look_for_stuck(boottime())
+            if self._is_over():
+                break
+            self._last_turn = boottime()
+            select.select([self._signals], [], [], max(0.0, self._next_event() - self._last_turn))
+        emit("pool.stopped", waiting=len(Spool(self._shared.state_dir).paths()))
+        return self._exit_code
+
+    # Signals and stages.
+
+    def _on_signal(self, signum: signal.Signals, now: float) -> None:
+        if signum is signal.SIGHUP and self._reload is not None:
+            self._load_again(self._reload)
+        elif signum is signal.SIGQUIT:
+            self._enter(Stage.KILLING, signum.name, now)
+        else:
+            self._enter(
+                Stage.DRAINING if self._shutdown.stage is Stage.NONE else Stage.STOPPING, signum.name, now
+            )
+
+    def _advance_shutdown(self, now: float) -> None:
+        stage = self._shutdown.due(now)
+        if stage is not None:
+            self._enter(stage, "time is up", now)
+        if self._shutdown.stage is not Stage.NONE and not self._any_worker():
+            self._feed(self._steward, Event.CLOSE)
+
+    def _enter(self, stage: Stage, why: str, now: float) -> None:
+        if not self._shutdown.enter(stage, now):
+            return
+        match stage:
+            case Stage.DRAINING:
+                emit("pool.draining", signal=why, seconds=self._settings.shutdown_grace)
+                self._feed_workers(Event.CLOSE)
+            case Stage.STOPPING:
+                emit("pool.stopping", signal=why)
+                self._feed_workers(Event.STOP)
+            case Stage.KILLING:
+                emit("pool.killing", signal=why)
+                self._feed_workers(Event.KILL)
+                self._feed(self._steward, Event.STOP)
+            case _:
+                self._feed_workers(Event.STUCK)
+                self._feed(self._steward, Event.STUCK)
+
+    def _load_again(self, reload: Callable[[], Settings | None]) -> None:
+        settings = reload()
+        if settings is None or self._shutdown.stage is not Stage.NONE:
+            return
+        self._settings = settings
+        self._shutdown = Shutdown(settings.shutdown_grace, settings.kill_grace)
+        self._set_size(settings.workers)
+        self._feed_workers(Event.RETIRE)
+        self._feed(self._steward, Event.RETIRE)
+        emit("pool.reloaded")
+
+    def _set_size(self, workers: int) -> None:
+        while len(self._slots) < workers:
+            cell = len(self._slots)
+            self._slots.append(_Slot(cell, f"worker {cell}", worker.main))
+        self._shared.board.resize(workers)
+        for slot in self._slots:
+            self._feed(slot, Event.OPEN if slot.cell < workers else Event.CLOSE)
+
+    # The slots' table and its actions.
+
+    def _feed_workers(self, event: Event) -> None:
+        for slot in self._slots:
+            self._feed(slot, event)
+
+    def _feed(self, slot: _Slot, event: Event) -> None:
+        slot.state, actions = next_state(slot.state, event)
+        for action in actions:
+            self._act(slot, action)
+
+    def _act(self, slot: _Slot, action: Action) -> None:
+        now = boottime()
+        match action:
+            case Action.FORK:
+                self._fork(slot, now)
+            case Action.DESTROY:
+                slot.destroyed_at = now
+                self._kill(slot, signal.SIGKILL)
+            case Action.SETTLE:
+                slot.swept, slot.settle_from = 0, now
+            case Action.COOL:
+                pause = slot.restarts.pause(random.random())  # noqa: S311
+                slot.refill_at = now + pause
+                if slot.last_exit is Exit.BOOT_FAILED:
+                    emit("slot.cannot_boot", name=slot.name, how=slot.how, seconds=pause)
+                elif slot.last_exit is Exit.CRASHED:
+                    emit("slot.refilled", name=slot.name, seconds=pause)
+            case Action.ASK_TO_LEAVE if slot is self._steward and self._shutdown.stage is Stage.NONE:
+                # A reload: its successor sees the spool off.
+                self._kill(slot, signal.SIGINT)
+            case _:
+                self._kill(slot, _SIGNAL_OF[action])
+
+    def _fork(self, slot: _Slot, now: float) -> None:
+        try:
+            slot.child = fork(slot.main, slot.cell, self._shared.board, now, self._settings, self._shared)
+        except OSError as error:
+            slot.how = f"fork: {error.strerror}"
+            self._ended(slot, Exit.BOOT_FAILED, 0.0)
+            return
+        emit("slot.started", name=slot.name, pid=slot.child.pid)
+
+    def _kill(self, slot: _Slot, signum: signal.Signals) -> None:
+        # Safe by pid: a child's pid is nobody else's before we have reaped it.
+        if slot.child is not None:
+            os.kill(slot.child.pid, signum)
+
+    # Deaths.
+
+    def _reap(self) -> None:
+        process_tree.reap(self._on_exit)
+
+    def _on_exit(self, pid: int, returncode: int) -> None:
+        if self._local is not None and pid == self._local.pid:
+            self._local.reaped(returncode)
+            if not self._is_last():
+                emit("local.died", how=_in_words(returncode))
+                self._local_at = boottime() + TICK
+            return
+        for slot in (*self._slots, self._steward):
+            if slot.child is not None and slot.child.pid == pid:
+                self._on_slot_exit(slot, slot.child, returncode)
+
+    def _on_slot_exit(self, slot: _Slot, child: Child, returncode: int) -> None:
+        slot.child = None
+        slot.how = _in_words(returncode)
+        if returncode == 0:
+            how = Exit.CLEAN
+            emit("slot.left", name=slot.name)
+        else:
+            booting = self._shared.board.state(slot.cell) is SlotState.BOOTING
+            how = Exit.BOOT_FAILED if booting else Exit.CRASHED
+            emit("slot.crashed", name=slot.name, how=slot.how)
+        self._shared.board.reset(slot.cell)
+        self._ended(slot, how, boottime() - child.born)
+
+    def _ended(self, slot: _Slot, how: Exit, lived: float) -> None:
+        slot.last_exit = how
+        slot.restarts = slot.restarts.after(how, lived)
+        self._feed(slot, Event.DIED)
+        workers = [slot for slot in self._slots if slot.state is not State.CLOSED]
+        if workers and all(slot.restarts.boot_failures >= BOOT_TRIES for slot in workers):
+            emit("pool.cannot_boot", reason=slot.how)
+            self._exit_code = EXIT_CANNOT_BOOT
+            self._enter(Stage.KILLING, "no worker can start", boottime())
+
+    def _settle(self, now: float) -> None:
+        """Kill what dead processes left, then settle their executions."""
+        settling = [slot for slot in (*self._slots, self._steward) if slot.state in IS_SETTLING]
+        if not settling:
+            return
+        strangers = process_tree.strangers(self._known())
+        process_tree.signal_all(strangers, signal.SIGKILL)
+        if strangers:
+            emit("execution.swept", count=len(strangers), what="dead workers")
+        for slot in settling:
+            slot.swept = 0 if strangers else slot.swept + 1
+            if slot.swept < QUIET_SCANS and now < slot.settle_from + SWEEP_WITHIN:
+                continue
+            if slot is self._steward or settle_slot(self._shared.state_dir, slot.cell):
+                self._feed(slot, Event.SETTLED)
+                self._shared.spooled.send("spooled")
+            else:
+                slot.settle_from = now + RETRY_SETTLING
+
+    def _known(self) -> set[int]:
+        known = {slot.child.pid for slot in (*self._slots, self._steward) if slot.child is not None}
+        if self._local is not None and self._local.pid is not None:
+            known.add(self._local.pid)
+        return known | self._bystanders
+
+    def _refill(self, now: float) -> None:
+        for slot in (*self._slots, self._steward):
+            if slot.state is State.COOLING and now >= slot.refill_at:
+                self._feed(slot, Event.COOLED)
+        if (
+            self._local is not None
+            and self._local.pid is None
+            and not self._is_last()
+            and now >= self._local_at
+        ):
+            self._local_at = now + TICK
+            with contextlib.suppress(OSError):
+                self._local.spawn()
+
+    # Second line: what a process should have done itself.
+
+    def _notice_lateness(self, now: float) -> None:
+        if now - self._last_turn > LATE_AFTER:
+            emit("pool.late", seconds=now - self._last_turn)
+            self._fresh_from = now
+
+    def _look_for_stuck(self, now: float) -> None:
+        board = self._shared.board
+        for slot in (*self._slots, self._steward):
+            if slot.state not in HAS_PROCESS or now < slot.destroyed_at + RETRY_DESTROYING:
+                continue
+            silent = now - max(board.last_beat(slot.cell), self._fresh_from)
+            if silent > HUNG_AFTER:
+                emit("slot.hung", name=slot.name, seconds=silent)
+                self._feed(slot, Event.STUCK)
+            elif now > self._stop_by(slot):
+                emit("slot.overdue", name=slot.name)
+                self._feed(slot, Event.STUCK)
+
+    def _stop_by(self, slot: _Slot) -> float:
+        """When the supervisor steps in; a worker that was held up together with it gets a moment to do it itself."""
+        return max(
+            self._shared.board.stop_by(slot.cell),
+            self._fresh_from + TICK / 2,
+            slot.destroyed_at + RETRY_DESTROYING,
+        )
+
+    # The loop's conditions.
+
+    def _any_worker(self) -> bool:
+        return any(slot.state is not State.CLOSED for slot in self._slots)
+
+    def _is_last(self) -> bool:
+        return (
+            self._shutdown.stage is not Stage.NONE
+            and not self._any_worker()
+            and self._steward.state is State.CLOSED
+        )
+
+    def _is_over(self) -> bool:
+        """Workers leave first, then the steward with the spool, then the local server that it talks to."""
+        if not self._is_last():
+            return False
+        if self._local is not None and self._local.pid is not None:
+            if self._shutdown.stage is Stage.DESTROYING:
+                self._local.kill()
+            else:
+                self._local.terminate()
+            return False
+        return True
+
+    def _next_event(self) -> float:
+        now = boottime()
+        times = [now + TICK, self._shutdown.next_at]
+        for slot in (*self._slots, self._steward):
+            if slot.state is State.COOLING:
+                times.append(slot.refill_at)
+            elif slot.state in IS_SETTLING:
+                times.append(max(now + RESCAN, slot.settle_from))
+            elif slot.state in HAS_PROCESS:
+                times.append(self._stop_by(slot))
+        return min(times)
+
+
+def _in_words(returncode: int) -> str:
+    if returncode >= 0:
+        return f"exit code {returncode}"
+    try:
+        return f"killed by {signal.Signals(-returncode).name}"
+    except ValueError:
+        return f"killed by signal {-returncode}"
