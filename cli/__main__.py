@@ -1,0 +1,5 @@
+"""`python -m cueworker.cli` is `cueworker`."""
+
+from . import main
+
+main()

@@ -1,0 +1,45 @@
+"""Which server a command talks to: the pool's local one while it runs, else the configured one."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+from ..client import CueAPI
+from ..local.discovery import LocalServer, discover
+from ..pool.settings import DEFAULT_API_BASE
+from ..pool.state_dir import StateDir
+from ..supervisor.config import NoConfig, Overrides, find_config, load_config
+from ..supervisor.config_paths import default_state_dir
+from ..supervisor.credentials import resolve_api_key
+from ..supervisor.local_child import PENDING_KEY
+
+
+def connect(config: Path | None, state_dir: Path | None) -> CueAPI:
+    """A client for the server that the pool with this configuration and state directory talks to.
+
+    Raises ConfigError when there is neither a running local server nor an API key.
+    """
+    try:
+        path = find_config(config, os.environ, Path.cwd())
+    except NoConfig:
+        return _without_config(state_dir)
+    pending = load_config(path, Overrides(state_dir=state_dir, api_key=PENDING_KEY)).settings
+    local = _local(pending.state_dir)
+    if local is not None:
+        return CueAPI(local.api_key, base_url=local.url)
+    settings = load_config(path, Overrides(state_dir=state_dir)).settings
+    return CueAPI(settings.api_key, base_url=settings.api_base)
+
+
+def _without_config(state_dir: Path | None) -> CueAPI:
+    local = _local(state_dir or default_state_dir(socket.gethostname(), os.environ))
+    if local is not None:
+        return CueAPI(local.api_key, base_url=local.url)
+    credentials = resolve_api_key(None, os.environ)
+    return CueAPI(credentials.api_key, base_url=credentials.api_base or DEFAULT_API_BASE)
+
+
+def _local(state_dir: Path) -> LocalServer | None:
+    return discover(StateDir(state_dir.absolute()).local)

@@ -1,0 +1,44 @@
+"""`cueworker serve`: the embedded server by itself."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 picks a free one."
+)
+@click.option(
+    "--state-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Database, api_key and server.json.",
+)
+@click.option("--api-key", help="A key to accept besides the one in the state directory.")
+@click.option("--rate-limit", type=click.IntRange(1), help="Requests per minute and key [no limit].")
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="warning")
+def serve(
+    host: str, port: int, state_dir: Path, api_key: str | None, rate_limit: int | None, log_level: str
+) -> None:
+    """Run a CueAPI server on SQLite, for this machine: no account, no network.
+
+    Its URL is in DIR/server.json, its key in DIR/api_key; a pool talks to it with `api_base:` and `api_key:`.
+    `cueworker-supervise --local` runs one beside its pool.
+    """
+    from ..local.run import serve as run
+
+    sys.exit(
+        run(
+            host=host,
+            port=port,
+            state_dir=state_dir,
+            api_key=api_key,
+            rate_limit=rate_limit,
+            log_level=log_level,
+        )
+    )
