@@ -33,6 +33,8 @@ class KillLadder:
     grace: float
     """Seconds between TERM and KILL; 0 goes straight to KILL."""
     _terminated: bool = False
+    _killing_from: float | None = None
+    """When the first KILL really was due: a caller that was stopped meanwhile must not give up at once."""
     _quiet: int = 0
 
     @property
@@ -48,10 +50,10 @@ class KillLadder:
         """The action that is due at `now`."""
         if self._quiet >= QUIET_SCANS:
             return Step.DONE
-        if now >= self.kill_at + GIVE_UP_AFTER:
-            return Step.GIVE_UP
         if now >= self.kill_at:
-            return Step.KILL
+            if self._killing_from is None:
+                self._killing_from = now
+            return Step.KILL if now < self._killing_from + GIVE_UP_AFTER else Step.GIVE_UP
         if not self._terminated:
             self._terminated = True
             return Step.TERM

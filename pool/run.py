@@ -12,7 +12,7 @@ import resource
 import select
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ..outcome import Ending
@@ -55,17 +55,21 @@ class Ended:
 class Run:
     """A started handler. Made by `start`; `watch` runs it to its end."""
 
-    def __init__(self, process: subprocess.Popen[bytes], rules: Rules, stop: StopSignals, now: float) -> None:
-        assert process.stdout is not None and process.stderr is not None
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        pipes: Sequence[Pipe],
+        rules: Rules,
+        stop: StopSignals,
+        now: float,
+    ) -> None:
         self.pid = process.pid
         self._process = process
         self._rules = rules
         self._stop = stop
         self._deadline = now + rules.timeout
         self._keep_from = now + KEEP_FROM
-        self._pipes = [Pipe(os.dup(process.stdout.fileno())), Pipe(os.dup(process.stderr.fileno()))]
-        process.stdout.close()
-        process.stderr.close()
+        self._pipes = pipes
         self._returncode: int | None = None
         self._cause: Ending | None = None
         self._ladder: KillLadder | None = None
@@ -83,23 +87,23 @@ class Run:
         self, current_lease: Callable[[], Lease], beat: Callable[[float, float], None], marker: str
     ) -> Ended:
         """Run to the end. `beat(now, stop_by)` is called every `BEAT_EVERY` seconds or sooner, and at `KEEP_FROM`."""
-        with select.epoll() if IS_LINUX else _PollOnly() as poller:
-            poller.register(self._stop.fileno(), select.POLLIN)
-            for pipe in self._pipes:
-                poller.register(pipe.descriptor, select.POLLIN)
-            while True:
-                self._stop.clear()
-                now = boottime()
-                lease = current_lease()
-                beat(now, self.stop_by(lease))
-                process_tree.reap(self._on_exit)
-                self._decide(lease, now)
-                if self._is_over(now, marker):
-                    break
-                wait = max(0.0, self._next_event(lease, boottime()) - boottime())
-                for descriptor, _ in poller.poll(wait if IS_LINUX else wait * 1000):
-                    self._drain(descriptor, poller)
-        return self._ended()
+        poller = select.poll()
+        poller.register(self._stop.fileno(), select.POLLIN)
+        for pipe in self._pipes:
+            poller.register(pipe.descriptor, select.POLLIN)
+        while True:
+            self._stop.clear()
+            now = boottime()
+            lease = current_lease()
+            beat(now, self.stop_by(lease))
+            process_tree.reap(self._on_exit)
+            self._decide(lease, now)
+            if self._is_over(now, marker):
+                return self._ended()
+            now = boottime()
+            wait = max(0.0, self._next_event(lease, now) - now)
+            for descriptor, _ in poller.poll(math.ceil(wait * 1000)):
+                self._drain(descriptor, poller)
 
     def _on_exit(self, pid: int, returncode: int) -> None:
         if pid == self.pid:
@@ -175,7 +179,7 @@ class Run:
         keep_from = self._keep_from if now < self._keep_from else math.inf
         return min(self._deadline, lease_end, keep_from, now + BEAT_EVERY)
 
-    def _drain(self, descriptor: int, poller: select.epoll | _PollOnly) -> None:
+    def _drain(self, descriptor: int, poller: select.poll) -> None:
         for pipe in self._pipes:
             if pipe.descriptor == descriptor and pipe.open and pipe.read():
                 poller.unregister(descriptor)
@@ -194,19 +198,30 @@ class Run:
 def start(invocation: Invocation, rules: Rules, stop: StopSignals) -> Run:
     """Start a handler in a session of its own. Raises CouldNotStart, saying what to change."""
     now = boottime()
+    pipes: list[Pipe] = []
+    writers: list[int] = []
     try:
+        for _ in ("stdout", "stderr"):
+            reader, writer = os.pipe()
+            pipes.append(Pipe(reader))
+            writers.append(writer)
         process = subprocess.Popen(
             invocation.argv,
-            env=dict(invocation.env),
+            env=invocation.env,
             cwd=invocation.cwd,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdout=writers[0],
+            stderr=writers[1],
             start_new_session=True,
         )
     except (OSError, ValueError) as error:
+        for pipe in pipes:
+            pipe.close()
         raise CouldNotStart(_why(error, invocation)) from error
-    return Run(process, rules, stop, now)
+    finally:
+        for writer in writers:
+            os.close(writer)
+    return Run(process, pipes, rules, stop, now)
 
 
 def stack_limit() -> int:
@@ -230,19 +245,3 @@ def _exit_ending(returncode: int | None) -> Ending:
     if returncode is None:
         return Ending.exited(-1)
     return Ending.exited(returncode) if returncode >= 0 else Ending.signalled(-returncode)
-
-
-class _PollOnly:
-    """`select.poll` with epoll's context-manager form, where there is no epoll (macOS)."""
-
-    def __init__(self) -> None:
-        self._poll = select.poll()
-        self.register = self._poll.register
-        self.unregister = self._poll.unregister
-        self.poll = self._poll.poll
-
-    def __enter__(self) -> _PollOnly:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
