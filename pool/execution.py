@@ -205,8 +205,7 @@ class _Execution:
             payload_file=str(self._workspace.payload_file),
             marker=(process_tree.MARKER, marker),
         )
-        limit = invocation.total_limit_of(run.stack_limit())
-        return invocation.build(self._handler, facts, os.environ, limit)
+        return invocation.build(self._handler, facts, context.surroundings)
 
     def _beat(self, now: float, stop_by: float) -> None:
         self._context.keeper.tend(now)

@@ -53,20 +53,29 @@ class Facts:
     """(name, value) of the environment variable that marks every process of the execution."""
 
 
-def build(handler: Handler, facts: Facts, environ: Mapping[str, str], total_limit: int) -> Invocation:
-    """Everything that is needed to start `handler`; `total_limit` is in bytes, see `total_limit_of`.
+class Surroundings:
+    """What every handler of a worker inherits, looked at once: the pool's own environment and the kernel's limit."""
+
+    def __init__(self, environ: Mapping[str, str], stack_limit: int) -> None:
+        """`stack_limit` is the soft limit in bytes, -1 for none."""
+        self.env = {name: value for name, value in environ.items() if not _OURS_ALONE.fullmatch(name)}
+        self.size = sum(_size(name, value) + _POINTER for name, value in self.env.items())
+        self.total_limit = total_limit_of(stack_limit)
+
+
+def build(handler: Handler, facts: Facts, surroundings: Surroundings) -> Invocation:
+    """Everything that is needed to start `handler`.
 
     Raises CouldNotStart, naming the field, when a value cannot be passed to a process.
     """
     payload = facts.payload if isinstance(facts.payload, dict) else {}
-    env = {name: value for name, value in environ.items() if not _OURS_ALONE.fullmatch(name)}
-    env |= _standard(facts)
+    env = _standard(facts)
     for name, template in handler.env.items():
-        env[name] = _clean(templates.render(template, payload, environ))
+        env[name] = _clean(templates.render(template, payload, surroundings.env))
     argv = _argv(handler, payload, env)
     cwd = _cwd(handler, payload)
-    _check_sizes(argv, env, total_limit)
-    return Invocation(argv, env, cwd)
+    _check_sizes(argv, env, surroundings)
+    return Invocation(argv, surroundings.env | env, cwd)
 
 
 def total_limit_of(stack_limit: int) -> int:
@@ -121,8 +130,8 @@ def _size(name: str, value: str) -> int:
     return len(os.fsencode(name)) + len(os.fsencode(value)) + 2
 
 
-def _check_sizes(argv: tuple[str, ...], env: Mapping[str, str], total_limit: int) -> None:
-    total = 0
+def _check_sizes(argv: tuple[str, ...], env: Mapping[str, str], surroundings: Surroundings) -> None:
+    total, total_limit = surroundings.size, surroundings.total_limit
     for field, size, has_nul in _pieces(argv, env):
         if has_nul:
             raise CouldNotStart(

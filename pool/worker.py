@@ -11,9 +11,10 @@ from .board import NOBODY, SlotState, fingerprint
 from .clock import boottime
 from .cueapi_source import CueAPISource
 from .identity import start_time
+from .invocation import Surroundings
 from .lease_keeper import LeaseKeeper
 from .offers import Offer
-from .run import BEAT_EVERY
+from .run import BEAT_EVERY, stack_limit
 from .settings import Settings
 from .shared import Shared
 from .slot_record import SlotRecordFile
@@ -79,5 +80,6 @@ def _context(slot: int, settings: Settings, shared: Shared, stop: StopSignals) -
         record_file=SlotRecordFile(shared.state_dir, slot),
         spool=Spool(shared.state_dir),
         workspace=Workspace(shared.state_dir.outcomes, slot),
+        surroundings=Surroundings(os.environ, stack_limit()),
         stop=stop,
     )

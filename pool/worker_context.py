@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .board import Board
+from .invocation import Surroundings
 from .lease_keeper import LeaseKeeper
 from .offers import Notices
 from .settings import Settings
@@ -33,4 +34,5 @@ class WorkerContext:
     record_file: SlotRecordFile
     spool: Spool
     workspace: Workspace
+    surroundings: Surroundings
     stop: StopSignals

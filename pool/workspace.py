@@ -41,8 +41,9 @@ class Workspace:
         try:
             self._create(payload)
         except FileNotFoundError:
-            # The first execution, or an earlier handler has removed the folder.
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # The first execution, or an earlier handler has removed the folder, or that of all workers.
+            self._outcomes.mkdir(mode=0o700, exist_ok=True)
+            self._folder.mkdir(mode=0o700, exist_ok=True)
             self._create(payload)
 
     def _create(self, payload: bytes) -> None:
@@ -54,10 +55,11 @@ class Workspace:
     def empty(self) -> None:
         """Delete the files and all that a handler may have put beside or in place of them. Never raises."""
         with contextlib.suppress(OSError):
-            self.payload_file.unlink(missing_ok=True)
-            self.outcome_file.unlink(missing_ok=True)
-            if not os.path.islink(self._folder) and not os.listdir(self._folder):
-                return
+            if not os.path.islink(self._folder):
+                self.payload_file.unlink(missing_ok=True)
+                self.outcome_file.unlink(missing_ok=True)
+                if not os.listdir(self._folder):
+                    return
         remove(self._folder)
         # A folder that cannot be trusted, or not be removed, is not used again.
         self._rename()
