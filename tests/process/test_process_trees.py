@@ -132,6 +132,36 @@ def test_a_workers_death_ends_the_handler_records_it_and_refills_the_slot(tmp_pa
         site.close()
 
 
+def test_the_next_start_sweeps_what_a_pool_left_that_was_killed_as_a_whole(
+    tmp_path: Path, pids: Path
+) -> None:
+    handler = stubborn(pids)
+    # All killed at once and no cgroup: except for what has cleared its environment and its session.
+    handler["cmd"] = STUBBORN.replace('env -i PATH="$PATH" ', "")
+    pool = Pool(tmp_path, {"stubborn": handler})
+    pool.start()
+    try:
+        site = pool.site()
+        execution = site.fire("stubborn")
+        processes = all_started(pids)
+        ours = [pool.steward(), *pool.workers(), psutil.Process(pool.process.pid)]
+        for process in ours:
+            process.suspend()
+        for process in ours:
+            process.kill()
+        pool.process.wait()
+        assert alive(processes)
+        site.close()
+        pool.start()
+        assert not alive(processes)
+        site = pool.site()
+        assert site.recorded(execution)["outcome"]["error"].startswith("worker lost")
+        until(lambda: pool.leftovers() == SETTLED, "everything is settled")
+        site.close()
+    finally:
+        end(pool)
+
+
 def test_a_bystander_is_not_harmed(tmp_path: Path, pids: Path) -> None:
     canary = psutil.Popen(["sleep", "300"], start_new_session=True)
     try:

@@ -75,14 +75,15 @@ class Pool:
         assert not self._has_died(), self.log.read_text()
 
     def _is_up(self) -> bool:
-        names = [_title(process) for process in self._children()]
+        names = [_title(process) for process in self.children()]
         workers = [name for name in names if name.startswith("cueworker: worker") and "starting" not in name]
         return len(workers) == self.settings["workers"] and "cueworker: steward" in names
 
     def _has_died(self) -> bool:
         return self.process is None or self.process.poll() is not None
 
-    def _children(self) -> list[psutil.Process]:
+    def children(self) -> list[psutil.Process]:
+        """The processes that the supervisor started, and what it adopted."""
         assert self.process is not None
         with contextlib.suppress(psutil.NoSuchProcess):
             return psutil.Process(self.process.pid).children()
@@ -90,11 +91,11 @@ class Pool:
 
     def workers(self) -> list[psutil.Process]:
         """The worker processes."""
-        return [process for process in self._children() if _title(process).startswith("cueworker: worker")]
+        return [process for process in self.children() if _title(process).startswith("cueworker: worker")]
 
     def steward(self) -> psutil.Process:
         """The steward process."""
-        return next(process for process in self._children() if _title(process) == "cueworker: steward")
+        return next(process for process in self.children() if _title(process) == "cueworker: steward")
 
     def worker_of(self, task: str) -> psutil.Process:
         """The worker that runs an execution of `task`, as soon as there is one."""
