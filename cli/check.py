@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from ..supervisor.config import ConfigError, Overrides, describe, find_config, load_config
-from ..supervisor.local_child import PENDING_KEY
+from ..supervisor.local_child import PENDING_BASE, PENDING_KEY
 
 EXIT_CONFIG = 78
 
@@ -35,6 +35,7 @@ def check(
         state_dir=state_dir,
         worker_id=worker_id,
         api_key=PENDING_KEY if local else None,
+        api_base=PENDING_BASE if local else None,
     )
     try:
         loaded = load_config(find_config(config, os.environ, Path.cwd()), overrides)

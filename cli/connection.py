@@ -13,7 +13,7 @@ from ..pool.state_dir import StateDir
 from ..supervisor.config import NoConfig, Overrides, find_config, load_config
 from ..supervisor.config_paths import default_state_dir
 from ..supervisor.credentials import resolve_api_key
-from ..supervisor.local_child import PENDING_KEY
+from ..supervisor.local_child import PENDING_BASE, PENDING_KEY
 
 
 def connect(config: Path | None, state_dir: Path | None) -> CueAPI:
@@ -25,7 +25,9 @@ def connect(config: Path | None, state_dir: Path | None) -> CueAPI:
         path = find_config(config, os.environ, Path.cwd())
     except NoConfig:
         return _without_config(state_dir)
-    pending = load_config(path, Overrides(state_dir=state_dir, api_key=PENDING_KEY)).settings
+    pending = load_config(
+        path, Overrides(state_dir=state_dir, api_key=PENDING_KEY, api_base=PENDING_BASE)
+    ).settings
     local = _local(pending.state_dir)
     if local is not None:
         return CueAPI(local.api_key, base_url=local.url)

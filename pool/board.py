@@ -15,8 +15,8 @@ MAX_WORKERS = 1024
 STEWARD = MAX_WORKERS
 """The steward's row, behind those of all workers."""
 
-_FIELDS = 5
-_STATE, _BEAT, _STOP_BY, _EXECUTION, _SINCE = range(_FIELDS)
+_FIELDS = 4
+_STATE, _BEAT, _STOP_BY, _EXECUTION = range(_FIELDS)
 _ROWS = MAX_WORKERS + 1
 _COUNT = _ROWS * _FIELDS
 
@@ -65,7 +65,6 @@ class Board:
         self._integers[row + _EXECUTION] = NOBODY
         self._numbers[row + _STOP_BY] = math.inf
         self._numbers[row + _BEAT] = now
-        self._numbers[row + _SINCE] = now
         self._integers[row + _STATE] = state
 
     # Written by the slot's own process.
@@ -78,7 +77,6 @@ class Board:
         """Say what the process is at."""
         row = slot * _FIELDS
         self._numbers[row + _BEAT] = now
-        self._numbers[row + _SINCE] = now
         self._integers[row + _STATE] = state
 
     def hold(self, slot: int, execution: int) -> None:

@@ -32,7 +32,7 @@ class Candidates:
     """Whether a report of that execution waits in the spool."""
     resting: Resting = field(default_factory=Resting)
     _queue: deque[_Candidate] = field(default_factory=deque)
-    _offered: dict[str, float] = field(default_factory=dict)
+    _offered: dict[str, tuple[_Candidate, float]] = field(default_factory=dict)
     _unread: set[str] = field(default_factory=set)
 
     def listed(self, rows: list[dict[str, Any]], held: set[int], now: float) -> int:
@@ -55,18 +55,27 @@ class Candidates:
             and not self.has_report(execution_id)
         )
 
-    def next(self, now: float) -> Offer | None:
-        """The oldest row that is still fresh, as an offer."""
+    def offer_next(self, send: Callable[[Offer], bool], now: float) -> bool:
+        """Offer the oldest row that is still fresh; False if there is none, or `send` could not."""
         while self._queue:
             candidate = self._queue.popleft()
-            if now <= candidate.listed_at + OFFER_TTL:
-                return _offer(candidate.row, now)
-        return None
+            if now > candidate.listed_at + OFFER_TTL:
+                continue
+            offer = _offer(candidate.row, now)
+            if not send(offer):
+                self._queue.appendleft(candidate)
+                return False
+            self._offered[offer.execution_id] = (candidate, now)
+            self._unread.add(offer.execution_id)
+            return True
+        return False
 
-    def sent(self, offer: Offer) -> None:
-        """An offer is out."""
-        self._offered[offer.execution_id] = offer.offered_at
-        self._unread.add(offer.execution_id)
+    def given_back(self, execution_id: str) -> None:
+        """A worker could not even ask for an offer: it may be made again without another listing."""
+        self._unread.discard(execution_id)
+        candidate, _ = self._offered.pop(execution_id, (None, 0.0))
+        if candidate is not None:
+            self._queue.appendleft(candidate)
 
     def finished(self, execution_id: str) -> None:
         """A worker is done with an offer, whatever came of it."""
@@ -74,12 +83,9 @@ class Candidates:
 
     def out(self, held: set[int], now: float) -> int:
         """How many offers no worker has read yet, as far as the board tells."""
-        self._offered = {key: at for key, at in self._offered.items() if now <= at + OFFER_TTL}
+        self._offered = {key: entry for key, entry in self._offered.items() if now <= entry[1] + OFFER_TTL}
         self._unread = {key for key in self._unread if key in self._offered and fingerprint(key) not in held}
         return len(self._unread)
-
-    def __len__(self) -> int:
-        return len(self._queue)
 
 
 def _offer(row: Mapping[str, Any], now: float) -> Offer:

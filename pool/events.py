@@ -45,6 +45,7 @@ EVENTS: dict[str, tuple[int, str]] = {
     "record.unwritten": (_ERROR, "{task}: the slot record of {execution_id} cannot be written: {reason}"),
     "record.unreadable": (_ERROR, "{path} is no slot record ({reason}); removed"),
     # The steward.
+    "claiming.held": (_INFO, "nothing is claimed for {seconds:.1f} s: {reason}"),
     "listing.failed": (_WARNING, "cannot list work: {reason}"),
     "listing.recovered": (_INFO, "listing works again"),
     "listing.odd_row": (_WARNING, "a listed execution cannot be offered: {reason}"),

@@ -86,7 +86,7 @@ class _Execution:
             self._write_record()
         except OSError as error:
             # Without a record nobody could settle the execution: better not to claim at all.
-            self._context.notices.send("hold", seconds=5.0, reason=f"cannot write the slot record: {error}")
+            self._give_back(5.0, f"cannot write the slot record: {error}")
             return
         lease = self._claim()
         if lease is not None:
@@ -111,12 +111,16 @@ class _Execution:
             case Answer.REFUSED:
                 self._context.notices.send("refused", execution_id=self._offer.execution_id)
             case Answer.HOLD:
-                self._context.notices.send("hold", seconds=answer.hold, reason=answer.reason)
+                self._give_back(answer.hold, answer.reason)
             case Answer.UNKNOWN:
                 ending = Ending.could_not_start(
                     "the server's answer to the claim was lost; the handler never ran"
                 )
                 self._deliver(ending, fit(resolve(ending, _ABSENT, "")), Ownership.DOUBTFUL)
+
+    def _give_back(self, hold: float, reason: str) -> None:
+        """Nothing was claimed: the steward may offer it again, and holds all offers for `hold` seconds."""
+        self._context.notices.send("hold", execution_id=self._offer.execution_id, seconds=hold, reason=reason)
 
     def _on_unsettled(self, error: Exception) -> None:
         offer = self._offer

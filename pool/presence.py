@@ -27,8 +27,6 @@ class Presence:
         self._connect = connect
         self._handlers = handlers
         self._interval = min(interval, LONGEST)
-        self.last_success = 0.0
-        """`time.monotonic()` of the last acknowledged registration; written by this thread alone."""
 
     def start(self) -> None:
         """Begin, in a thread of its own."""
@@ -50,6 +48,5 @@ class Presence:
                 if failing:
                     emit("presence.recovered")
                 failing, retry = False, _RETRY_FIRST
-                self.last_success = time.monotonic()
                 pause = self._interval
             time.sleep(pause * random.uniform(0.9, 1.1))  # noqa: S311

@@ -81,18 +81,22 @@ class _Steward:
                 case "refused":
                     self._candidates.resting.refused(notice["execution_id"], boottime())
                 case "hold":
-                    self._hold_until = max(self._hold_until, boottime() + notice["seconds"])
-                    self._say_failing(notice["reason"])
+                    self._candidates.given_back(notice["execution_id"])
+                    self._hold(notice["seconds"], notice["reason"])
+
+    def _hold(self, seconds: float, reason: str) -> None:
+        now = boottime()
+        if now >= self._hold_until:
+            emit("claiming.held", seconds=seconds, reason=reason)
+        self._hold_until = max(self._hold_until, now + seconds)
 
     def _offer(self, now: float) -> int:
         """Offer what is queued to idle workers; returns how many stay without one."""
         board = self._shared.board
         free = board.idle() - self._candidates.out(board.held(), now)
         while free > 0 and now >= self._hold_until:
-            offer = self._candidates.next(now)
-            if offer is None or not self._shared.offers.send(offer):
+            if not self._candidates.offer_next(self._shared.offers.send, now):
                 break
-            self._candidates.sent(offer)
             free -= 1
         return free
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gc
+import contextlib
 import logging
 import os
 import signal
@@ -38,10 +38,16 @@ def fork(main: Callable[..., None], cell: int, board: Board, now: float, *args: 
     """
     board.reset(cell, SlotState.BOOTING, now)
     process = _FORK.Process(target=_live_and_leave, args=(main, cell, board, args))
-    gc.freeze()
+    before = set(os.listdir("/dev/fd"))
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
         process.start()
+    except OSError:
+        # multiprocess leaves its pipes open when the fork itself fails.
+        for descriptor in set(os.listdir("/dev/fd")) - before:
+            with contextlib.suppress(OSError):
+                os.close(int(descriptor))
+        raise
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     # multiprocess polls the children that it knows of at every start, and would reap ours before we have seen them.

@@ -23,7 +23,7 @@ from ..pool.settings import Settings
 from ..pool.shared import Shared
 from ..pool.state_dir import StateDir
 from .config import ConfigError, LoadedConfig, Overrides, find_config, load_config
-from .local_child import PENDING_KEY, LocalChild, LocalServerFailed
+from .local_child import PENDING_BASE, PENDING_KEY, LocalChild, LocalServerFailed
 from .settlement import settle_all
 from .signals import Signals
 from .supervisor import TITLE, Supervisor
@@ -55,7 +55,7 @@ class Options:
         path = find_config(self.config, os.environ, Path.cwd())
         overrides = Overrides(workers=self.workers, state_dir=self.state_dir, worker_id=self.worker_id)
         if self.local:
-            overrides = replace(overrides, api_key=PENDING_KEY)
+            overrides = replace(overrides, api_key=PENDING_KEY, api_base=PENDING_BASE)
         return load_config(path, overrides)
 
 

@@ -18,7 +18,8 @@ READY_WITHIN = 20.0
 
 
 PENDING_KEY = "cue_sk_the_local_server_has_its_own"
-"""Stands in for the key of a local server that is not running yet."""
+PENDING_BASE = "http://127.0.0.1"
+"""Stand in for the key and the address of a local server that is not running yet."""
 
 
 class LocalServerFailed(Exception):

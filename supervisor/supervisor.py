@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import math
 import os
 import random
@@ -100,6 +101,9 @@ class Supervisor:
 
     def run(self) -> int:
         """Run the pool until it has stopped."""
+        # What is here now is what every worker shares: no collection of theirs should touch, and so copy, it.
+        gc.collect()
+        gc.freeze()
         self._set_size(self._settings.workers)
         self._feed(self._steward, Event.OPEN)
         while True:
