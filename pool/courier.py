@@ -12,15 +12,16 @@ from pathlib import Path
 
 from ..client import BudgetExhausted, CueAPIError, RateLimited, ServerError, ServerUnreachable, Unauthorized
 from ..outcome import Report, shrink
-from . import history
 from .clock import boottime
-from .delivery import Delivery, Fate, deliver
+from .delivery import Delivery, deliver
 from .events import emit
+from .fates import record_fate
 from .offers import Notices
 from .slot_record import SlotRecords
 from .source import Source
 from .spool import Ownership, Spool, SpoolEntry
 from .state_dir import StateDir
+from .steps import Step, reached
 
 RETRY_FIRST = 0.5
 RETRY_LAST = 30.0
@@ -126,11 +127,13 @@ class Courier:
 
     def _try(self, entry: SpoolEntry, attempts: _Attempts) -> bool:
         """One attempt for one entry. False: the server as a whole is not to be asked now."""
+        reached(Step.ENTRY_READ)
         delivery = deliver(
             self._connection(), entry.execution_id, attempts.report or entry.report, entry.ownership
         )
         now = boottime()
         if delivery.fate.is_final:
+            reached(Step.ENTRY_ACKNOWLEDGED)
             self._settle(entry, delivery)
             self._last_success = now
             for other in self._attempts.values():
@@ -160,24 +163,9 @@ class Courier:
                 attempts.report = smaller
 
     def _settle(self, entry: SpoolEntry, delivery: Delivery) -> None:
-        history.record(
-            self._state_dir.history,
-            execution_id=entry.execution_id,
-            task=entry.task,
-            ending=entry.ending,
-            success=entry.report.success,
-            fate=delivery.fate.value,
-            waited=round(time.time() - entry.created, 3),
-            **({} if entry.report.error is None else {"error": entry.report.error}),
-        )
+        record_fate(self._state_dir, entry, delivery.fate, waited=time.time() - entry.created)
         self._spool.remove(entry.execution_id)
-        events = {
-            Fate.RECORDED: "report.recorded",
-            Fate.SETTLED: "report.settled",
-            Fate.GONE: "report.gone",
-            Fate.NOT_OURS: "report.not_ours",
-        }
-        emit(events[delivery.fate], task=entry.task, execution_id=entry.execution_id)
+        reached(Step.ENTRY_REMOVED)
 
     def _keep_alive(self, entry: SpoolEntry, attempts: _Attempts) -> None:
         """Keep the lease of an execution whose report waits: a server that took it back might run it again."""

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import select
 from dataclasses import dataclass
 
 from .board import Board
+from .clock import boottime
 from .invocation import Surroundings
 from .lease_keeper import LeaseKeeper
 from .offers import Notices
+from .run import BEAT_EVERY
 from .settings import Settings
 from .slot_record import SlotRecordFile
 from .source import Source
 from .spool import Spool
 from .state_dir import StateDir
-from .stop import StopSignals
+from .stop import StopLevel, StopSignals
 from .workspace import Workspace
 
 
@@ -36,3 +39,12 @@ class WorkerContext:
     workspace: Workspace
     surroundings: Surroundings
     stop: StopSignals
+
+    def pause(self, seconds: float) -> bool:
+        """Wait, beating; False as soon as the worker is to stop its handler and leave."""
+        until = boottime() + seconds
+        while (now := boottime()) < until and self.stop.level < StopLevel.STOP:
+            self.board.beat(self.slot, now)
+            select.select([self.stop], [], [], min(BEAT_EVERY, until - now))
+            self.stop.clear()
+        return self.stop.level < StopLevel.STOP

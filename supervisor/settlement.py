@@ -11,6 +11,7 @@ from ..pool.events import emit
 from ..pool.slot_record import Phase, SlotRecord, SlotRecords
 from ..pool.spool import Ownership, Spool, SpoolEntry
 from ..pool.state_dir import StateDir
+from ..pool.steps import Step, reached
 
 
 def settle_slot(state_dir: StateDir, slot: int) -> bool:
@@ -39,10 +40,12 @@ def _settle(state_dir: StateDir, records: SlotRecords, path: Path) -> bool:
         record = records.read(path)
     except (ValueError, OSError) as error:
         emit("record.unreadable", path=path, reason=error)
-        path.unlink(missing_ok=True)
+        # Whatever it is: a folder in its place must not keep the pool from starting.
+        workspace.remove(path)
         return True
     if record is None:
         return True
+    reached(Step.LOSS_FOUND)
     spool = Spool(state_dir)
     # A report that the worker spooled itself is the true one.
     if not spool.holds(record.execution_id):
@@ -52,7 +55,9 @@ def _settle(state_dir: StateDir, records: SlotRecords, path: Path) -> bool:
             emit("report.unspooled", task=record.task, execution_id=record.execution_id, reason=error)
             return False
         emit("execution.lost", task=record.task, execution_id=record.execution_id)
+    reached(Step.LOSS_SPOOLED)
     path.unlink()
+    reached(Step.LOSS_SETTLED)
     return True
 
 
