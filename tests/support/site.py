@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import uuid
 from typing import Any
 
 from cueworker.client import CueAPI
@@ -19,7 +19,6 @@ class Site:
         self.api_key = api_key
         self.api = CueAPI(api_key, base_url=url)
         self._cues: dict[tuple[str, str | None], str] = {}
-        self._numbers = itertools.count()
 
     def fire(self, task: str, payload: dict[str, Any] | None = None, verification: str | None = None) -> str:
         """Make one execution of `task`; returns its id."""
@@ -27,7 +26,7 @@ class Site:
         if cue is None:
             mode = None if verification is None else {"mode": verification}
             created = self.api.cues.create(
-                f"{task} {next(self._numbers)}",
+                f"{task} {uuid.uuid4()}",
                 at="2099-01-01T00:00:00Z",
                 payload={"task": task},
                 verification=mode,
