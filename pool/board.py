@@ -34,7 +34,8 @@ class SlotState(IntEnum):
 
 def fingerprint(execution_id: str) -> int:
     """64 bits that stand for an execution id on the board; never `NOBODY`."""
-    return int.from_bytes(hashlib.blake2b(execution_id.encode(), digest_size=8).digest(), "big") or 1
+    encoded = execution_id.encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(encoded, digest_size=8).digest(), "big") or 1
 
 
 class Board:

@@ -25,6 +25,8 @@ _OURS_ALONE = re.compile(r"NOTIFY_SOCKET|WATCHDOG_.*|LISTEN_.*|CREDENTIALS_DIREC
 # The last: a pool that a handler started has that one's payload, no stand-in for one too large to pass.
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _POINTER = 8
+_PROGRAM = 4096 + 512
+"""Bytes of the total that are the kernel's own: the program's path (PATH_MAX), and a script's `#!` line."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ def _size(name: str, value: str) -> int:
 
 
 def _check_sizes(argv: tuple[str, ...], env: Mapping[str, str], surroundings: Surroundings) -> None:
-    total, total_limit = surroundings.size, surroundings.total_limit
+    total, total_limit = surroundings.size + _PROGRAM, surroundings.total_limit
     for field, size, has_nul in _pieces(argv, env):
         if has_nul:
             raise CouldNotStart(

@@ -58,8 +58,9 @@ class Listing:
         if ours:
             self._pause = SHORTEST
             self.next_at = now
-            if self.task is None:
-                self._rotation = None
+            if self._rotation is not None:
+                # A task with much work must not keep the others from their turn.
+                self._rotate(keep_going=self.task is not None)
             return
         if rows >= PAGE or self._rotation is not None:
             self._rotate(keep_going=rows >= PAGE)

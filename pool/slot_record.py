@@ -85,8 +85,10 @@ class SlotRecordFile:
         # A handler that removed the state directory took the file along: a record that nobody finds is none.
         if self._descriptor < 0 or os.fstat(self._descriptor).st_nlink == 0:
             self._open()
-        padded = content.ljust(-(-len(content) // _PAGE) * _PAGE)
-        if os.pwrite(self._descriptor, padded, 0) != len(padded):
+        # All of an earlier, longer record is overwritten: its tail would make this one unreadable.
+        size = max(-(-len(content) // _PAGE) * _PAGE, os.fstat(self._descriptor).st_size)
+        padded = content.ljust(size)
+        if os.pwrite(self._descriptor, padded, 0) != size:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
 
     def _open(self) -> None:

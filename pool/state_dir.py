@@ -96,7 +96,7 @@ class StateDir:
         """Where the report of an execution waits. An id that is no safe file name is hashed."""
         name = execution_id
         if not _PLAIN_NAME.fullmatch(execution_id):
-            name = "sha256-" + hashlib.sha256(execution_id.encode()).hexdigest()
+            name = "sha256-" + hashlib.sha256(execution_id.encode("utf-8", "surrogatepass")).hexdigest()
         return self.spool / f"{name}.json"
 
 
