@@ -42,6 +42,6 @@ def check(
     except ConfigError as error:
         click.echo(str(error), err=True)
         sys.exit(EXIT_CONFIG)
-    click.echo(describe(loaded))
+    click.echo(describe(loaded, local=local))
     if loaded.refused:
         sys.exit(EXIT_CONFIG)

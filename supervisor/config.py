@@ -88,9 +88,14 @@ def load_config(
     )
 
 
-def describe(loaded: LoadedConfig) -> str:
-    """What `cueworker check` prints: what would run, where, with which limits. The API key is masked."""
-    return describe_settings(loaded.settings, loaded.path, loaded.key_source, loaded.warnings, loaded.refused)
+def describe(loaded: LoadedConfig, *, local: bool = False) -> str:
+    """What `cueworker check` prints: what would run, where, with which limits. The API key is masked.
+
+    `local`: for a pool with `--local`.
+    """
+    return describe_settings(
+        loaded.settings, loaded.path, loaded.key_source, loaded.warnings, loaded.refused, local=local
+    )
 
 
 def _top_mapping(text: str, findings: Findings) -> MappingNode:

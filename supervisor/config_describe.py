@@ -20,9 +20,15 @@ def describe_settings(
     key_source: str,
     warnings: Sequence[Problem],
     refused: Sequence[Problem],
+    *,
+    local: bool = False,
 ) -> str:
-    """Several lines of text: the pool, each handler by name, refused handlers, warnings. Holds no API key."""
-    lines = [*_pool(settings, path, key_source)]
+    """Several lines of text: the pool, each handler by name, refused handlers, warnings. Holds no API key.
+
+    `local`: the pool would have a server of its own, whose address and key are not known yet.
+    """
+    server = ["the embedded one (--local)", "its own"] if local else _account(settings, key_source)
+    lines = [*_pool(settings, path, *server)]
     for task in sorted(settings.handlers):
         lines += ["", *_handler(settings.handlers[task])]
     lines += _listed("refused", refused)
@@ -35,14 +41,18 @@ def mask_key(api_key: str) -> str:
     return "…" + api_key[-_SHOWN_END:] if len(api_key) >= 5 * _SHOWN_END else "…"
 
 
-def _pool(settings: Settings, path: Path | None, key_source: str) -> Iterator[str]:
+def _account(settings: Settings, key_source: str) -> list[str]:
+    source = f" from {key_source}" if key_source else ""
+    return [settings.api_base, mask_key(settings.api_key) + source]
+
+
+def _pool(settings: Settings, path: Path | None, server: str, api_key: str) -> Iterator[str]:
     polling = (
         "auto" if settings.poll_interval is None else f"every {_seconds(settings.poll_interval)} when idle"
     )
-    source = f" from {key_source}" if key_source else ""
     yield _line("configuration", str(path) if path else "none")
-    yield _line("server", settings.api_base)
-    yield _line("api key", mask_key(settings.api_key) + source)
+    yield _line("server", server)
+    yield _line("api key", api_key)
     if settings.email:
         yield _line("email", settings.email)
     yield _line("worker id", settings.worker_id)
