@@ -122,9 +122,12 @@ class _Steward:
         self._listing.answered(len(rows), ours, now, self._ceiling(), random.random())  # noqa: S311
 
     def _patience(self) -> float | None:
-        """Seconds that the server may hold the answer back, if it can."""
+        """Seconds that the server may hold the answer back, if it can.
+
+        Not while the questions go round: work of the other tasks would wait as long.
+        """
         limit = self._source.max_wait
-        return None if limit is None else min(limit, LONGEST_WAIT)
+        return None if limit is None or self._listing.task is not None else min(limit, LONGEST_WAIT)
 
     def _ceiling(self) -> float:
         spare = self._shared.budget.spare(time.monotonic())
