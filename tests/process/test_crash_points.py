@@ -12,7 +12,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-
 from cueworker.pool.steps import Step
 from support.pool import SETTLED, Pool, end
 from support.waiting import until

@@ -41,14 +41,13 @@ def test_a_storm_ends_in_a_clean_exit_and_loses_nothing(tmp_path: Path, seed: in
         pool.spawn()
         pool.wait_for_event("pool.started")
         _storm(pool, dice, stopped, dice.randrange(0, 4), (signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1))
+        _resume(stopped)
         pool.wait_until_up()
         site = pool.site()
         fired = [site.fire(dice.choice(("quick", "slow"))) for _ in range(12)]
         site.close()
         _storm(pool, dice, stopped, dice.randrange(3, 12), TO_SUPERVISOR)
-        for process in stopped:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.resume()
+        _resume(stopped)
         began = time.monotonic()
         assert pool.stop(dice.choice(ENDING)) == 0
         assert time.monotonic() - began < CLEAN_END_WITHIN
@@ -64,6 +63,13 @@ def test_a_storm_ends_in_a_clean_exit_and_loses_nothing(tmp_path: Path, seed: in
         assert pool.stop() == 0
     finally:
         end(pool)
+
+
+def _resume(stopped: list[psutil.Process]) -> None:
+    for process in stopped:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.resume()
+    stopped.clear()
 
 
 def _storm(

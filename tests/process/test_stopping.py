@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import signal
 import time
 from pathlib import Path
 
 import pytest
-
 from support.pool import SETTLED, Pool, end, running
 from support.waiting import until
 
@@ -143,3 +144,19 @@ def test_a_dead_local_server_is_started_again_on_its_port(tmp_path: Path) -> Non
         assert again.recorded(again.fire("noop"))["status"] == "success"
         again.close()
         site.close()
+
+
+def test_a_hangup_drains_a_pool_that_was_started_on_a_terminal(tmp_path: Path) -> None:
+    pool = Pool(tmp_path, {"noop": "true"})
+    terminal, its_other_end = pty.openpty()
+    try:
+        pool.spawn(stdin=its_other_end)
+        pool.wait_until_up()
+        pool.send(signal.SIGHUP)
+        assert pool.process is not None
+        assert pool.process.wait(30) == 0
+        assert pool.events("pool.draining")
+    finally:
+        os.close(terminal)
+        os.close(its_other_end)
+        end(pool)

@@ -49,7 +49,9 @@ class Pool:
         self.spawn(*options, env=env)
         self.wait_until_up()
 
-    def spawn(self, *options: str, env: dict[str, str] | None = None) -> None:
+    def spawn(
+        self, *options: str, env: dict[str, str] | None = None, stdin: int = subprocess.DEVNULL
+    ) -> None:
         """Start the supervisor and do not wait."""
         command = [sys.executable, "-P", "-m", "cueworker.supervisor", "--config", str(self.config)]
         command += [
@@ -62,7 +64,7 @@ class Pool:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*command, *options],
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=log,
                 stderr=log,
                 env={**os.environ, **(env or {})},

@@ -9,7 +9,6 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
-
 from cueworker.pool import Settings
 from cueworker.supervisor.command import EXIT_CONFIG
 
