@@ -48,7 +48,6 @@ EVENTS: dict[str, tuple[int, str]] = {
     "claiming.held": (_INFO, "nothing is claimed for {seconds:.1f} s: {reason}"),
     "listing.failed": (_WARNING, "cannot list work: {reason}"),
     "listing.recovered": (_INFO, "listing works again"),
-    "listing.odd_row": (_WARNING, "a listed execution cannot be offered: {reason}"),
     "presence.failed": (_WARNING, "cannot register this worker: {reason}"),
     "presence.recovered": (_INFO, "registered with the server again"),
     # Processes.

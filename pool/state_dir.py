@@ -10,7 +10,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +63,8 @@ class StateDir:
         probe.write_bytes(b"x")
         probe.unlink()
 
-    def lock(self, wait: float) -> int:
-        """Take the directory's lock for this pool and return the descriptor that holds it.
+    def lock(self, wait: float, abandon: Callable[[], bool] = lambda: False) -> int | None:
+        """Take the directory's lock for this pool and return the descriptor that holds it; None if `abandon` said so.
 
         The descriptor is inherited by the forked processes and held until the last of them is gone, so a successor
         waits here, for `wait` seconds at most, until their clean-up has ended. Raises StateDirBusy, naming the holder.
@@ -76,6 +76,9 @@ class StateDir:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
+                if abandon():
+                    os.close(descriptor)
+                    return None
                 if time.monotonic() >= give_up:
                     holder = os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip()
                     os.close(descriptor)

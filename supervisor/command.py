@@ -25,8 +25,8 @@ from ..pool.state_dir import StateDir
 from .config import ConfigError, LoadedConfig, Overrides, find_config, load_config
 from .local_child import PENDING_BASE, PENDING_KEY, LocalChild, LocalServerFailed
 from .settlement import settle_all
-from .signals import Signals
-from .supervisor import TITLE, Supervisor
+from .signals import Signals, hold_back
+from .supervisor import EXIT_OK, TITLE, Supervisor
 from .sweep import sweep
 
 EXIT_CONFIG = 78
@@ -112,6 +112,15 @@ def main(
 
 def supervise(options: Options) -> int:
     """Run a pool until it is stopped; returns the exit code."""
+    signals = Signals()
+    signals.install()
+    try:
+        return _supervise(options, signals)
+    finally:
+        hold_back()
+
+
+def _supervise(options: Options, signals: Signals) -> int:
     try:
         loaded = options.load()
     except ConfigError as error:
@@ -122,11 +131,13 @@ def supervise(options: Options) -> int:
     state_dir = StateDir(settings.state_dir.absolute())
     try:
         state_dir.prepare()
-        lock = state_dir.lock(wait=settings.kill_grace + LOCK_PATIENCE)
+        lock = state_dir.lock(wait=settings.kill_grace + LOCK_PATIENCE, abandon=signals.has_end)
+        if lock is None:
+            return EXIT_OK
         sweep(state_dir)
         if not settle_all(state_dir):
             raise StateDirUnusable(f"reports cannot be written to {state_dir.spool}; make room on its disk")
-        return _run(options, settings, state_dir, lock)
+        return _run(options, settings, state_dir, lock, signals)
     except StateDirBusy as error:
         click.echo(f"cueworker-supervise: {error}", err=True)
         return EXIT_BUSY
@@ -135,11 +146,9 @@ def supervise(options: Options) -> int:
         return EXIT_UNUSABLE
 
 
-def _run(options: Options, settings: Settings, state_dir: StateDir, lock: int) -> int:
+def _run(options: Options, settings: Settings, state_dir: StateDir, lock: int, signals: Signals) -> int:
     setproctitle.setproctitle(TITLE)
     prctl.become_subreaper()
-    signals = Signals()
-    signals.install()
     local = LocalChild(state_dir.local) if options.local else None
     if local is not None:
         settings = _at(local.start(), settings)

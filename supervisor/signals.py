@@ -48,9 +48,18 @@ class Signals:
             taken.append(self._queue.popleft())
         return taken
 
+    def has_end(self) -> bool:
+        """Whether an end has been asked for that `take` has not returned yet."""
+        return any(signum is not signal.SIGHUP for signum in self._queue)
+
     def fileno(self) -> int:
         """Readable whenever a signal arrived."""
         return self._reader
+
+
+def hold_back() -> None:
+    """Let no signal interrupt the last moments: an interpreter that exits gives them their deadly defaults back."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
 
 
 def _only_wake(_signum: int, _frame: FrameType | None) -> None:
