@@ -83,7 +83,7 @@ def _payload(text: str | None) -> dict[str, Any]:
         value = json.loads(Path(text[1:]).read_bytes() if text.startswith("@") else text)
     except OSError as error:
         raise click.BadParameter(f"{text[1:]}: {error.strerror}", param_hint="--payload") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise click.BadParameter(f"not valid JSON: {error}", param_hint="--payload") from error
     if not isinstance(value, dict):
         raise click.BadParameter('must be a JSON object such as {"name": "Ada"}', param_hint="--payload")

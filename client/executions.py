@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .answers import Answer
 from .arguments import given, worker_name
 from .errors import Conflict
+from .lease_time import lease_seconds
 from .retry_after import finite
 from .transport import Transport, path_part
 from .window import Priority
@@ -98,7 +99,8 @@ class Executions:
     def heartbeat(self, execution_id: str, *, worker_id: str) -> Object:
         """Extend the lease. `worker_id` always goes along: without it the server skips the owner check.
 
-        Raises Forbidden when the lease is somebody else's, Conflict when nobody holds it, NotFound.
+        Returns the server's object and, where it can be told, `lease_seconds` as a claim has it. Raises Forbidden when
+        the lease is somebody else's, Conflict when nobody holds it, NotFound.
         """
         answer = self._transport.call(
             "POST",
@@ -106,7 +108,8 @@ class Executions:
             priority=Priority.LEASE,
             headers={"X-Worker-Id": worker_name(worker_id)},
         )
-        return _confirmed(answer, "acknowledged", execution_id)
+        said = _confirmed(answer, "acknowledged", execution_id)
+        return said | given(lease_seconds=lease_seconds(said.get("lease_extended_until"), answer.headers))
 
     def report_outcome(
         self,

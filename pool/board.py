@@ -68,6 +68,13 @@ class Board:
         self._numbers[row + _BEAT] = now
         self._integers[row + _STATE] = state
 
+    def vacate(self, slot: int) -> None:
+        """The slot's process is gone. What it was at stays its slot's until that is settled, and `reset` wipes it:
+        the server may list it as claimable again meanwhile (promise 3)."""
+        execution = self._integers[slot * _FIELDS + _EXECUTION]
+        self.reset(slot)
+        self.hold(slot, execution)
+
     # Written by the slot's own process.
 
     def beat(self, slot: int, now: float) -> None:
@@ -104,6 +111,10 @@ class Board:
     def stop_by(self, slot: int) -> float:
         """When the slot's handler must be gone."""
         return self._numbers[slot * _FIELDS + _STOP_BY]
+
+    def execution(self, slot: int) -> int:
+        """The fingerprint of the execution that the slot holds; `NOBODY` for none."""
+        return self._integers[slot * _FIELDS + _EXECUTION]
 
     def idle(self) -> int:
         """How many workers wait for an offer."""

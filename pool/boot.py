@@ -27,7 +27,9 @@ def boot(title: str, keep: Collection[int], parent_pid: int) -> StopSignals | No
     for signum in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         # Also undoes what was ignored when the supervisor was started: handlers would inherit it.
         signal.signal(signum, signal.SIG_DFL)
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    for signum in (signal.SIGPIPE, signal.SIGXFSZ):
+        # Errors of the write in question; Popen gives handlers the defaults back.
+        signal.signal(signum, signal.SIG_IGN)
     close_others(keep)
     stop = StopSignals()
     stop.install()

@@ -38,7 +38,8 @@ class Candidates:
     def listed(self, rows: list[dict[str, Any]], held: set[int], now: float) -> int:
         """Take in a listing; returns how many of its rows can be offered."""
         self._queue.clear()
-        for row in rows:
+        # A server may list a row twice; an offer made twice would be dropped by both its readers.
+        for row in {row["execution_id"]: row for row in rows}.values():
             if self._admits(row, held, now):
                 self._queue.append(_Candidate(row, now))
         return len(self._queue)
@@ -80,6 +81,10 @@ class Candidates:
     def finished(self, execution_id: str) -> None:
         """A worker is done with an offer, whatever came of it."""
         self._unread.discard(execution_id)
+
+    def lost(self, execution: int) -> None:
+        """A worker has died with an offer, of which only the fingerprint is known."""
+        self._unread = {key for key in self._unread if fingerprint(key) != execution}
 
     def out(self, held: set[int], now: float) -> int:
         """How many offers no worker has read yet, as far as the board tells."""

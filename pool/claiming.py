@@ -1,11 +1,12 @@
 """Claiming one execution by id, and finding out whose it is when the answer was lost (DESIGN, step 2).
 
 A claim is not idempotent: a second one answers 409 whoever has the row. So a lost answer is settled by an execution
-heartbeat: 200 ours, 403 somebody else's, 404 and 409 nobody's.
+heartbeat: 200 ours, 403 somebody else's, 404 gone, 409 nobody's yet, and then it is claimed once more.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -68,14 +69,29 @@ def _settle(
 ) -> Lease | NoLease:
     delay = _RETRY_FIRST
     while True:
-        sent = boottime()
         try:
-            source.heartbeat(execution_id)
-            return Lease.granted(execution_id, sent, TAKE_BACK)
+            return _ours(source, execution_id)
         except (Forbidden, NotFound, Conflict) as error:
             return NoLease(Answer.REFUSED, str(error))
         except CueAPIError as error:
             wait = delay if error.retry_after is None else max(delay, error.retry_after)
-            if sent + wait > give_up or not pause(wait):
+            if boottime() + wait > give_up or not pause(wait):
                 return NoLease(Answer.UNKNOWN, str(error))
             delay = min(delay * 2, _RETRY_LAST)
+
+
+def _ours(source: Source, execution_id: str) -> Lease:
+    """The lease, if the execution is ours or can still become ours. Raises Conflict, Forbidden or NotFound if not."""
+    with contextlib.suppress(Conflict):
+        return _renewed(source, execution_id)
+    # The lost claim may still be on its way, to be granted when nobody asks any more: now it will find the row taken.
+    with contextlib.suppress(Conflict):
+        sent = boottime()
+        return Lease.granted(execution_id, sent, source.claim(execution_id))
+    # Granted between the two questions, to the lost claim or to somebody else; or it cannot be claimed at all.
+    return _renewed(source, execution_id)
+
+
+def _renewed(source: Source, execution_id: str) -> Lease:
+    sent = boottime()
+    return Lease.granted(execution_id, sent, source.heartbeat(execution_id) or TAKE_BACK)

@@ -93,6 +93,14 @@ class Courier:
 
     def _deliver_all(self) -> float:
         """Send what is due; returns when to look again."""
+        try:
+            return self._deliver_due()
+        except OSError as error:
+            # A spool that cannot be read or emptied just now: no descriptor left, a disk that has become read-only.
+            emit("spool.unusable", reason=error)
+            return boottime() + LOOK_EVERY
+
+    def _deliver_due(self) -> float:
         now = boottime()
         paths = self._spool.paths()
         self._attempts = {path.name: self._attempts.get(path.name, _Attempts()) for path in paths}
@@ -102,10 +110,10 @@ class Courier:
             return self._resume_at
         owned = self._records.owned_by_living_workers()
         for path in sorted(paths, key=lambda path: self._attempts[path.name].next_at):
-            entry = self._read(path)
+            attempts = self._attempts[path.name]
+            entry = self._read(path, attempts)
             if entry is None:
                 continue
-            attempts = self._attempts[path.name]
             if entry.execution_id in owned:
                 attempts.next_at = boottime() + RETRY_FIRST
                 continue
@@ -116,21 +124,26 @@ class Courier:
         due = min((attempts.next_at for attempts in self._attempts.values()), default=now)
         return max(self._resume_at, min(due, now + LOOK_EVERY))
 
-    def _read(self, path: Path) -> SpoolEntry | None:
+    def _read(self, path: Path, attempts: _Attempts) -> SpoolEntry | None:
         try:
             return self._spool.read(path)
-        except (ValueError, OSError) as error:
+        except (ValueError, IsADirectoryError) as error:
             kept = path.with_suffix(".unreadable")
             emit("spool.unreadable", path=path, reason=error, kept=kept.name)
             path.rename(kept)
-            return None
+        except OSError as error:
+            # It may be readable again: one of many must not be set aside, nor keep the others waiting.
+            if not attempts.told:
+                emit("spool.unusable", reason=error)
+            attempts.told = True
+            attempts.failed(boottime(), None)
+        return None
 
     def _try(self, entry: SpoolEntry, attempts: _Attempts) -> bool:
         """One attempt for one entry. False: the server as a whole is not to be asked now."""
         reached(Step.ENTRY_READ)
-        delivery = deliver(
-            self._connection(), entry.execution_id, attempts.report or entry.report, entry.ownership
-        )
+        ownership = entry.ownership_at(time.time())
+        delivery = deliver(self._connection(), entry.execution_id, attempts.report or entry.report, ownership)
         now = boottime()
         if delivery.fate.is_final:
             reached(Step.ENTRY_ACKNOWLEDGED)

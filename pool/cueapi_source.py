@@ -27,12 +27,10 @@ class CueAPISource:
         return self._client.executions.list_claimable(task=task, wait=wait)
 
     def claim(self, execution_id: str) -> float:
-        answer = self._client.executions.claim(execution_id, worker_id=self._worker_id)
-        lease = answer.get("lease_seconds")
-        return float(lease) if isinstance(lease, int | float) and lease > 0 else 900.0
+        return _lease(self._client.executions.claim(execution_id, worker_id=self._worker_id)) or 900.0
 
-    def heartbeat(self, execution_id: str) -> None:
-        self._client.executions.heartbeat(execution_id, worker_id=self._worker_id)
+    def heartbeat(self, execution_id: str) -> float | None:
+        return _lease(self._client.executions.heartbeat(execution_id, worker_id=self._worker_id))
 
     def report(self, execution_id: str, report: Report) -> None:
         self._client.executions.report(execution_id, report)
@@ -45,3 +43,8 @@ class CueAPISource:
 
     def close(self) -> None:
         self._client.close()
+
+
+def _lease(answer: dict[str, Any]) -> float | None:
+    seconds = answer.get("lease_seconds")
+    return float(seconds) if isinstance(seconds, int | float) and seconds > 0 else None

@@ -27,6 +27,7 @@ EVENTS: dict[str, tuple[int, str]] = {
     "execution.ended": (_INFO, "{task}: {execution_id} {ending} after {seconds:.1f} s: {verdict}"),
     "execution.lost": (_ERROR, "{task}: {execution_id} was lost with its worker; reporting it as failed"),
     "execution.swept": (_WARNING, "killed {count} leftover process(es) of {what}"),
+    "lease.unkept": (_ERROR, "no thread to renew the lease of {execution_id}, trying again: {reason}"),
     # A report's way.
     "report.recorded": (_INFO, "{task}: outcome of {execution_id} recorded"),
     "report.settled": (_INFO, "{task}: the server has an outcome of {execution_id} already"),
@@ -42,8 +43,10 @@ EVENTS: dict[str, tuple[int, str]] = {
     ),
     "report.shrunk": (_WARNING, "{task}: the server cannot digest the outcome of {execution_id}; cutting it"),
     "spool.unreadable": (_ERROR, "{path} is no spool entry ({reason}); kept as {kept}"),
+    "spool.unusable": (_ERROR, "the spool cannot be worked through, trying again: {reason}"),
     "record.unwritten": (_ERROR, "{task}: the slot record of {execution_id} cannot be written: {reason}"),
     "record.unreadable": (_ERROR, "{path} is no slot record ({reason}); removed"),
+    "record.unsettled": (_ERROR, "the execution in {path} cannot be settled yet, trying again: {reason}"),
     # The steward.
     "claiming.held": (_INFO, "nothing is claimed for {seconds:.1f} s: {reason}"),
     "listing.failed": (_WARNING, "cannot list work: {reason}"),
@@ -70,6 +73,7 @@ EVENTS: dict[str, tuple[int, str]] = {
     "slot.left": (_DEBUG, "{name} left"),
     "slot.crashed": (_ERROR, "{name} died ({how})"),
     "slot.cannot_boot": (_ERROR, "{name} cannot start ({how}); next try in {seconds:.1f} s"),
+    "slot.unswept": (_ERROR, "cannot look for what dead processes left, trying again: {reason}"),
     "slot.hung": (_ERROR, "{name} gave no sign of life for {seconds:.0f} s; killing it"),
     "slot.overdue": (_ERROR, "{name} did not end its handler in time; killing both"),
     "slot.refilled": (_INFO, "{name} is refilled in {seconds:.1f} s"),

@@ -32,6 +32,9 @@ from .stop import StopLevel
 from .worker_context import WorkerContext
 from .workspace import read_outcome
 
+_HOLD = 5.0
+"""Seconds for which nothing is claimed when the state directory cannot be written to."""
+
 _ABSENT = OutcomeFile(fields={}, present=False)
 
 
@@ -82,22 +85,30 @@ class _Execution:
 
     def go(self) -> None:
         """All the steps."""
-        try:
-            self._write_record()
-        except OSError as error:
-            # Without a record nobody could settle the execution: better not to claim at all.
-            self._give_back(5.0, f"cannot write the slot record: {error}")
-            return
-        reached(Step.RECORDED_CLAIMING)
-        lease = self._claim()
+        lease = self._claim() if self._make_files() else None
         if lease is not None:
             self._context.keeper.watch(lease, self._context.stop.wake)
-            self._conclude(self._run())
+            ended = self._run()
+            self._set_stop_by(math.inf)
+            self._conclude(ended)
             self._context.keeper.release()
         # Not in a `finally`: what an unforeseen error leaves is for the supervisor to settle.
         self._clear()
 
     # Claiming.
+
+    def _make_files(self) -> bool:
+        """Write all that is needed to begin, while the execution can still be left to another day."""
+        try:
+            # Without a record nobody could settle the execution.
+            self._write_record()
+            reached(Step.RECORDED_CLAIMING)
+            self._workspace.fill(self._offer.payload)
+            reached(Step.FILES_MADE)
+        except OSError as error:
+            self._give_back(_HOLD, f"cannot write to the state directory: {error}")
+            return False
+        return True
 
     def _claim(self) -> Lease | None:
         offer = self._offer
@@ -148,6 +159,8 @@ class _Execution:
             # Written before the start: from here on the handler may have had effects.
             self._write_record(phase=Phase.RUNNING)
             reached(Step.RECORDED_RUNNING)
+            # Before the start, too: a handler may stop its worker before that has come to watch it.
+            self._set_stop_by(rules.stop_by(boottime() + rules.timeout, context.keeper.lease))
             running = run.start(planned, rules, context.stop)
         except CouldNotStart as error:
             return run.Ended(Ending.could_not_start(str(error)), "")
@@ -157,13 +170,11 @@ class _Execution:
         self._record_pid(running.pid)
         reached(Step.RECORDED_PID)
         ended = running.watch(lambda: context.keeper.lease, self._beat, marker)
-        context.board.set_stop_by(context.slot, math.inf)
         reached(Step.ENDED)
         return ended
 
     def _prepare(self, marker: str) -> invocation.Invocation:
         context, offer = self._context, self._offer
-        self._workspace.fill(offer.payload)
         facts = invocation.Facts(
             execution_id=offer.execution_id,
             cue_id=offer.cue_id,
@@ -181,8 +192,11 @@ class _Execution:
     def _beat(self, now: float, stop_by: float) -> None:
         self._context.keeper.tend(now)
         self._context.board.beat(self._context.slot, now)
-        self._context.board.set_stop_by(self._context.slot, stop_by)
+        self._set_stop_by(stop_by)
         reached(Step.WATCHING)
+
+    def _set_stop_by(self, when: float) -> None:
+        self._context.board.set_stop_by(self._context.slot, when)
 
     # Reporting.
 
@@ -197,12 +211,10 @@ class _Execution:
         elif lease.loss is Loss.GONE:
             self._reporting.withhold(ending, report, Fate.GONE)
         else:
-            kept = (
-                lease.loss is None
-                and boottime() <= lease.deadline
-                and ending.kind is not EndingKind.LEASE_LOST
-            )
-            self._reporting.deliver(ending, report, Ownership.OURS if kept else Ownership.UNLESS_TAKEN)
+            left = lease.deadline - boottime()
+            kept = lease.loss is None and left >= 0 and ending.kind is not EndingKind.LEASE_LOST
+            ownership = Ownership.OURS if kept else Ownership.UNLESS_TAKEN
+            self._reporting.deliver(ending, report, ownership, leased_until=time.time() + left)
 
     def _say_ended(self, ending: Ending, report: Report) -> None:
         offer = self._offer

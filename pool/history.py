@@ -20,14 +20,17 @@ def record(path: Path, **facts: Any) -> None:
     with contextlib.suppress(OSError):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
-            os.write(descriptor, line)
-            if os.fstat(descriptor).st_size > MAX_BYTES:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            before = os.fstat(descriptor).st_size
+            if os.write(descriptor, line) != len(line):
+                # A full disk: half a line would spoil the next one.
+                os.ftruncate(descriptor, before)
+            elif before + len(line) > MAX_BYTES:
                 _rotate(path, descriptor)
         finally:
             os.close(descriptor)
 
 
 def _rotate(path: Path, descriptor: int) -> None:
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
     if os.path.exists(path) and os.path.samestat(os.stat(path), os.fstat(descriptor)):
         path.replace(path.with_name(path.name + ".1"))

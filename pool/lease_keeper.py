@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from ..client import Conflict, CueAPIError, Forbidden, NotFound
 from .clock import boottime
+from .events import emit
 from .lease import Lease, Loss, renewal_interval
 from .source import Source
 
@@ -39,9 +40,13 @@ class LeaseKeeper:
         """Begin to renew the lease if it lasts. `now` is `boottime()` seconds."""
         kept = self._kept
         if kept is not None and not kept.has_thread and now >= kept.lease.acknowledged + KEEP_FROM:
-            kept.has_thread = True
             thread = threading.Thread(target=self._keep, args=(kept,), name="lease", daemon=True)
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError as error:  # no room for another thread: the handler has until the lease ends
+                emit("lease.unkept", execution_id=kept.lease.execution_id, reason=error)
+                return
+            kept.has_thread = True
 
     @property
     def lease(self) -> Lease:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import array
 import contextlib
+import errno
 import json
 import os
 import socket
@@ -64,7 +65,7 @@ class Offers:
         self._reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
 
     def send(self, offer: Offer) -> bool:
-        """Offer an execution; False if the socket is full (nobody reads)."""
+        """Offer an execution; False if the socket is full (nobody reads). Raises OSError if it cannot be passed."""
         head = {
             "execution_id": offer.execution_id,
             "cue_id": offer.cue_id,
@@ -77,14 +78,17 @@ class Offers:
             descriptors = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [file.fileno()]))]
             try:
                 self._writer.sendmsg([json.dumps(head).encode()], descriptors)
-            except (BlockingIOError, OSError):
+            except BlockingIOError:
                 return False
         return True
 
     def receive(self) -> Offer | None:
-        """Wait for an offer; None when the wait timed out. Exceptions that signal handlers raise pass through."""
+        """Wait for an offer; None when the wait timed out. Exceptions that signal handlers raise pass through.
+
+        Raises OSError for an offer that is lost, since this process may not open its payload.
+        """
         try:
-            data, ancillary, _, _ = self._reader.recvmsg(
+            data, ancillary, flags, _ = self._reader.recvmsg(
                 _MAX_DATAGRAM, socket.CMSG_SPACE(struct.calcsize("i"))
             )
         except (BlockingIOError, InterruptedError):
@@ -93,6 +97,8 @@ class Offers:
         for level, kind, content in ancillary:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
                 descriptors.frombytes(content[: len(content) - len(content) % descriptors.itemsize])
+        if data and flags & socket.MSG_CTRUNC and not descriptors:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         if not data or len(descriptors) != 1:
             for descriptor in descriptors:
                 os.close(descriptor)

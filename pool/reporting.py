@@ -29,15 +29,17 @@ class Reporting:
     _has_fate: bool = False
     _is_spooled: bool = False
 
-    def deliver(self, ending: Ending, report: Report, ownership: Ownership) -> None:
-        """Spool the report and try once to send it."""
+    def deliver(
+        self, ending: Ending, report: Report, ownership: Ownership, leased_until: float = 0.0
+    ) -> None:
+        """Spool the report and try once to send it. `leased_until` is epoch seconds."""
         context = self.context
-        entry = self._entry(ending, report, ownership)
+        entry = self._entry(ending, report, ownership, leased_until)
         self._spool(entry)
         reached(Step.SPOOLED)
         while not (self._is_spooled and context.stop.level is StopLevel.ORPHANED):
             context.board.beat(context.slot, boottime())
-            delivery = deliver(context.source, entry.execution_id, report, ownership)
+            delivery = deliver(context.source, entry.execution_id, report, entry.ownership_at(time.time()))
             if delivery.fate.is_final:
                 reached(Step.ACKNOWLEDGED)
                 self._settle(entry, delivery.fate)
@@ -55,7 +57,7 @@ class Reporting:
 
     def withhold(self, ending: Ending, report: Report, fate: Fate) -> None:
         """The execution is not ours any more: nothing may be reported (promise 3)."""
-        self._settle(self._entry(ending, report, Ownership.OURS), fate)
+        self._settle(self._entry(ending, report, Ownership.OURS, 0.0), fate)
 
     def finish(self) -> None:
         """The slot record is cleared: an acknowledged entry goes, one that waits is the steward's now.
@@ -69,7 +71,7 @@ class Reporting:
         elif self._is_spooled:
             self.context.spooled.send("spooled")
 
-    def _entry(self, ending: Ending, report: Report, ownership: Ownership) -> SpoolEntry:
+    def _entry(self, ending: Ending, report: Report, ownership: Ownership, leased_until: float) -> SpoolEntry:
         return SpoolEntry(
             execution_id=self.offer.execution_id,
             task=self.offer.task,
@@ -77,6 +79,7 @@ class Reporting:
             ownership=ownership,
             report=report,
             created=time.time(),
+            leased_until=leased_until,
         )
 
     def _spool(self, entry: SpoolEntry) -> None:

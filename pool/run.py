@@ -6,6 +6,7 @@ exited *and* nothing of it is left; output that a background child still holds o
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import resource
@@ -34,6 +35,8 @@ LEASE_SLACK = 0.5
 KILL_SLACK = GIVE_UP_AFTER + 1.0
 """Seconds that a worker has beyond its own limits before the supervisor steps in (promises 3 and 2)."""
 
+_EXHAUSTED = (errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
@@ -42,6 +45,15 @@ class Rules:
     timeout: float
     kill_grace: float
     kill_on_lease_loss: bool
+
+    def stop_by(self, deadline: float, lease: Lease) -> float:
+        """When the supervisor steps in for a handler that must end by `deadline` (`boottime()` seconds)."""
+        return self.limit(deadline + self.kill_grace, lease)
+
+    def limit(self, kill_at: float, lease: Lease) -> float:
+        """The same for one that is killed at `kill_at`."""
+        latest = kill_at + KILL_SLACK
+        return min(latest, lease.deadline + LEASE_SLACK) if self.kill_on_lease_loss else latest
 
 
 @dataclass(frozen=True)
@@ -77,11 +89,9 @@ class Run:
 
     def stop_by(self, lease: Lease) -> float:
         """When the supervisor steps in: past the handler's deadline and its grace, or past its lease."""
-        kill_at = self._deadline + self._rules.kill_grace
-        if self._ladder is not None:
-            kill_at = self._ladder.kill_at
-        latest = kill_at + KILL_SLACK
-        return min(latest, lease.deadline + LEASE_SLACK) if self._rules.kill_on_lease_loss else latest
+        if self._ladder is None:
+            return self._rules.stop_by(self._deadline, lease)
+        return self._rules.limit(self._ladder.kill_at, lease)
 
     def watch(
         self, current_lease: Callable[[], Lease], beat: Callable[[float, float], None], marker: str
@@ -159,9 +169,12 @@ class Run:
             case Step.TERM:
                 process_tree.signal_all(process_tree.of_handler(self.pid, marker), signal.SIGTERM)
             case Step.KILL:
+                if IS_LINUX:
+                    # All that we have is the handler's. What forks faster than it is found must be met at once.
+                    process_tree.kill_children(process_tree.children())
                 found = process_tree.of_handler(self.pid, marker)
                 process_tree.signal_all(found, signal.SIGKILL)
-                self._ladder.scanned(len(found))
+                self._ladder.scanned(len(found) + process_tree.has_children())
             case Step.GIVE_UP:
                 self._survivors = tuple(map(process_tree.describe, process_tree.of_handler(self.pid, marker)))
                 return True
@@ -232,6 +245,8 @@ def stack_limit() -> int:
 
 def _why(error: OSError | ValueError, invocation: Invocation) -> str:
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    if isinstance(error, OSError) and error.errno in _EXHAUSTED:
+        return f"{reason}; raise the pool's limits on processes (ulimit -u, TasksMax=) and files (ulimit -n)"
     if invocation.cwd is not None and not os.path.isdir(invocation.cwd):
         return f"cwd {invocation.cwd}: no such directory; make it, or correct the handler's `cwd:`"
     return f"{invocation.argv[0]}: {reason}; correct the handler's command"

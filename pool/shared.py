@@ -20,7 +20,7 @@ class Shared:
     board: Board
     offers: Offers
     notices: Notices
-    """To the steward's listing: idle, refused, hold."""
+    """To the steward's listing: idle, refused, hold; lost, by the supervisor."""
     spooled: Notices
     """To the steward's courier, which must not wait for a listing: there is a report to carry."""
     budget: Budget

@@ -69,6 +69,7 @@ class SlotRecordFile:
     """
 
     def __init__(self, state_dir: StateDir, slot: int) -> None:
+        self._state_dir = state_dir
         self._path = state_dir.slot_record(slot)
         self._descriptor = -1
 
@@ -82,6 +83,15 @@ class SlotRecordFile:
             self._write(_NO_EXECUTION)
 
     def _write(self, content: bytes) -> None:
+        try:
+            self._overwrite(content)
+        except OSError:
+            if self._descriptor >= 0 and os.fstat(self._descriptor).st_size == 0:
+                # There never was room for it: an empty file is no record.
+                self._path.unlink(missing_ok=True)
+            raise
+
+    def _overwrite(self, content: bytes) -> None:
         # A handler that removed the state directory took the file along: a record that nobody finds is none.
         if self._descriptor < 0 or os.fstat(self._descriptor).st_nlink == 0:
             self._open()
@@ -95,7 +105,7 @@ class SlotRecordFile:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._state_dir.make_folders()
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 

@@ -26,8 +26,8 @@ class Source(Protocol):
     def claim(self, execution_id: str) -> float:
         """Claim one execution by id; returns the lease in seconds."""
 
-    def heartbeat(self, execution_id: str) -> None:
-        """Extend the lease of an execution that is ours."""
+    def heartbeat(self, execution_id: str) -> float | None:
+        """Extend the lease of an execution that is ours; returns it in seconds, None if the server does not tell."""
 
     def report(self, execution_id: str, report: Report) -> None:
         """Record an outcome, once."""

@@ -38,6 +38,18 @@ class SpoolEntry:
     report: Report
     created: float
     """Epoch seconds."""
+    leased_until: float = 0.0
+    """Epoch seconds until which the execution is surely ours."""
+
+    def ownership_at(self, now: float) -> Ownership:
+        """What must be known if the report is sent at `now` (epoch seconds).
+
+        What was done under the lease has been done, whoever does it again. But a failure that waited past the lease may
+        be about an execution that somebody else is running since, and may not end theirs (promise 3).
+        """
+        if self.ownership is Ownership.OURS and not self.report.success and now > self.leased_until:
+            return Ownership.UNLESS_TAKEN
+        return self.ownership
 
     def to_json(self) -> dict[str, Any]:
         """The entry as its file holds it."""
@@ -49,6 +61,7 @@ class SpoolEntry:
             "ownership": self.ownership.value,
             "report": self.report.body(),
             "created": self.created,
+            "leased_until": self.leased_until,
         }
 
     @classmethod
@@ -62,6 +75,7 @@ class SpoolEntry:
                 ownership=Ownership(value["ownership"]),
                 report=Report.from_body(value["report"]),
                 created=float(value["created"]),
+                leased_until=float(value.get("leased_until", 0.0)),
             )
         except (KeyError, TypeError) as error:
             raise ValueError(f"not a spool entry: {error!r}") from error
@@ -75,6 +89,7 @@ class Spool:
 
     def put(self, entry: SpoolEntry) -> None:
         """Write an entry durably. Raises OSError if it cannot be (a full disk); then nothing is half written."""
+        self._state_dir.make_folders()
         write_json(self._state_dir.spool_entry(entry.execution_id), entry.to_json())
 
     def has(self, execution_id: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
@@ -29,14 +30,15 @@ class StateDir:
         self.spool = root / "spool"
         self.history = root / "history.jsonl"
         self.local = root / "local"
+        self._folders = (self.slots, self.outcomes, self.spool)
 
     def prepare(self) -> None:
         """Make the folders. Raises StateDirUnusable with what to do when they cannot be ours alone."""
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._check_owner()
-            for folder in (self.slots, self.outcomes, self.spool):
-                folder.mkdir(mode=0o700, exist_ok=True)
+            self.make_folders()
+            for folder in self._folders:
                 if folder.is_symlink():
                     raise StateDirUnusable(
                         f"{folder} is a symbolic link; remove it, or choose another state_dir"
@@ -44,9 +46,14 @@ class StateDir:
             self._check_writable()
         except OSError as error:
             raise StateDirUnusable(
-                f"state directory {self.root} cannot be used: {error.strerror or error}; "
-                "choose one that this user may write with `state_dir:` or --state-dir"
+                f"state directory {self.root} cannot be used: {error.strerror or error}; {_remedy(error)}"
             ) from error
+
+    def make_folders(self) -> None:
+        """Make what is missing: a handler may have removed it all. Raises OSError."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in self._folders:
+            folder.mkdir(mode=0o700, exist_ok=True)
 
     def _check_owner(self) -> None:
         found = self.root.stat()
@@ -60,16 +67,24 @@ class StateDir:
 
     def _check_writable(self) -> None:
         probe = self.root / f".probe-{os.getpid()}"
-        probe.write_bytes(b"x")
-        probe.unlink()
+        try:
+            probe.write_bytes(b"x")
+        finally:
+            probe.unlink(missing_ok=True)
 
     def lock(self, wait: float, abandon: Callable[[], bool] = lambda: False) -> int | None:
         """Take the directory's lock for this pool and return the descriptor that holds it; None if `abandon` said so.
 
         The descriptor is inherited by the forked processes and held until the last of them is gone, so a successor
-        waits here, for `wait` seconds at most, until their clean-up has ended. Raises StateDirBusy, naming the holder.
+        waits here, for `wait` seconds at most, until their clean-up has ended. Raises StateDirBusy, naming the holder,
+        and StateDirUnusable.
         """
-        descriptor = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            descriptor = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StateDirUnusable(
+                f"{error.filename}: {error.strerror}; remove it, or choose another state_dir"
+            ) from error
         give_up = time.monotonic() + wait
         while True:
             try:
@@ -101,6 +116,12 @@ class StateDir:
         if not _PLAIN_NAME.fullmatch(execution_id):
             name = "sha256-" + hashlib.sha256(execution_id.encode("utf-8", "surrogatepass")).hexdigest()
         return self.spool / f"{name}.json"
+
+
+def _remedy(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "make room on its disk, or choose another with `state_dir:` or --state-dir"
+    return "choose one that this user may write with `state_dir:` or --state-dir"
 
 
 def write_json(path: Path, value: Any) -> None:

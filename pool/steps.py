@@ -21,8 +21,9 @@ class Step(StrEnum):
     # The worker.
     OFFER_TAKEN = "offer taken"
     RECORDED_CLAIMING = "slot record says claiming"
+    FILES_MADE = "handler's files made"
     CLAIMED = "claimed"
-    PREPARED = "files and invocation made"
+    PREPARED = "invocation made"
     RECORDED_RUNNING = "slot record says running"
     STARTED = "handler started"
     RECORDED_PID = "slot record has the pid"

@@ -4,8 +4,11 @@ and carry the spool. It never forks, and nothing that it holds is lost with it.
 
 from __future__ import annotations
 
+import logging
+import os
 import random
 import select
+import threading
 import time
 
 from ..client import BudgetExhausted, CueAPIError, ServerError
@@ -32,13 +35,22 @@ FINISH_WITHIN = 5.0
 """Seconds that a leaving pool spends on reports that the server does not take."""
 
 _TICK = 1.0
+_HOLD = 1.0
 
 
 def main(cell: int, settings: Settings, shared: Shared) -> None:
     """Be the steward until told to stop. `cell` is its row on the board. Called in the forked process."""
+    threading.excepthook = _leave
     stop = boot.boot(TITLE, shared.descriptors(), shared.supervisor_pid)
     if stop is not None:
         _Steward(cell, settings, shared, stop).run()
+
+
+def _leave(told: threading.ExceptHookArgs) -> None:
+    """A thread has met an error that nobody foresaw. Without it the steward looks well and leaves its work undone."""
+    name = None if told.thread is None else told.thread.name
+    logging.getLogger("cueworker").critical("thread %s", name, exc_info=told.exc_value)
+    os._exit(boot.CRASHED)
 
 
 class _Steward:
@@ -78,6 +90,8 @@ class _Steward:
             match notice["kind"]:
                 case "idle":
                     self._candidates.finished(notice["after"])
+                case "lost":
+                    self._candidates.lost(notice["execution"])
                 case "refused":
                     self._candidates.resting.refused(notice["execution_id"], boottime())
                 case "hold":
@@ -95,7 +109,12 @@ class _Steward:
         board = self._shared.board
         free = board.idle() - self._candidates.out(board.held(), now)
         while free > 0 and now >= self._hold_until:
-            if not self._candidates.offer_next(self._shared.offers.send, now):
+            try:
+                if not self._candidates.offer_next(self._shared.offers.send, now):
+                    break
+            except OSError as error:
+                # No descriptor to pass a payload in. The row is listed again.
+                self._hold(_HOLD, f"cannot offer work: {error}")
                 break
             free -= 1
         return free

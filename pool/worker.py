@@ -13,7 +13,7 @@ from .cueapi_source import CueAPISource
 from .identity import start_time
 from .invocation import Surroundings
 from .lease_keeper import LeaseKeeper
-from .offers import Offer
+from .offers import OFFER_TTL, Offer
 from .run import BEAT_EVERY, stack_limit
 from .settings import Settings
 from .shared import Shared
@@ -57,7 +57,14 @@ def _next_offer(slot: int, shared: Shared, stop: StopSignals, after: str) -> Off
         shared.board.set_state(slot, SlotState.IDLE, boottime())
         shared.notices.send("idle", after=after)
         while True:
-            offer = shared.offers.receive()
+            try:
+                offer = shared.offers.receive()
+            except OSError as error:
+                # The steward makes it again when it is void.
+                shared.notices.send(
+                    "hold", execution_id="", seconds=OFFER_TTL, reason=f"cannot take an offer: {error}"
+                )
+                continue
             if offer is not None:
                 return offer
             shared.board.beat(slot, boottime())

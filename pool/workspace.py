@@ -49,7 +49,8 @@ class Workspace:
     def _create(self, payload: bytes) -> None:
         for file, content in ((self.payload_file, payload), (self.outcome_file, b"")):
             descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "wb", buffering=0) as opened:
+            # Buffered: a full disk may take a part, which is no payload; the buffer's flush writes all or raises.
+            with os.fdopen(descriptor, "wb") as opened:
                 opened.write(content)
 
     def empty(self) -> None:

@@ -72,7 +72,7 @@ class Options:
 @click.option("--local", is_flag=True, help="Run an embedded CueAPI server as well: no account, no network.")
 @click.option(
     "--state-dir",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(path_type=Path),
     help="Where reports wait and slots keep their records. One pool per directory.",
 )
 @click.option("--worker-id", help="The name that the server knows this pool by [host name].")
@@ -136,7 +136,10 @@ def _supervise(options: Options, signals: Signals) -> int:
             return EXIT_OK
         sweep(state_dir)
         if not settle_all(state_dir):
-            raise StateDirUnusable(f"reports cannot be written to {state_dir.spool}; make room on its disk")
+            raise StateDirUnusable(
+                f"what an earlier pool left in {state_dir.root} cannot be settled, see above; "
+                "make room on its disk, or give its files back to this user"
+            )
         return _run(options, settings, state_dir, lock, signals)
     except StateDirBusy as error:
         click.echo(f"cueworker-supervise: {error}", err=True)

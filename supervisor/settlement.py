@@ -17,7 +17,7 @@ from ..pool.steps import Step, reached
 def settle_slot(state_dir: StateDir, slot: int) -> bool:
     """Settle what a dead worker's slot record says. Nothing of the handler may run any more.
 
-    False if its report could not be spooled (a full disk): the record stays, to be tried again.
+    False if it cannot be read or its report not be spooled (a full disk): the record stays, to be tried again.
     """
     records = SlotRecords(state_dir)
     settled = _settle(state_dir, records, state_dir.slot_record(slot))
@@ -39,6 +39,10 @@ def _settle(state_dir: StateDir, records: SlotRecords, path: Path) -> bool:
     try:
         record = records.read(path)
     except (ValueError, OSError) as error:
+        if isinstance(error, OSError) and path.is_file() and not path.is_symlink():
+            # A record it is: no descriptor left, a disk that fails, permissions taken away.
+            emit("record.unsettled", path=path, reason=error)
+            return False
         emit("record.unreadable", path=path, reason=error)
         # Whatever it is: a folder in its place must not keep the pool from starting.
         workspace.remove(path)
@@ -56,7 +60,11 @@ def _settle(state_dir: StateDir, records: SlotRecords, path: Path) -> bool:
             return False
         emit("execution.lost", task=record.task, execution_id=record.execution_id)
     reached(Step.LOSS_SPOOLED)
-    path.unlink()
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        emit("record.unsettled", path=path, reason=error)
+        return False
     reached(Step.LOSS_SETTLED)
     return True
 

@@ -50,7 +50,7 @@ class Signals:
 
     def has_end(self) -> bool:
         """Whether an end has been asked for that `take` has not returned yet."""
-        return any(signum is not signal.SIGHUP for signum in self._queue)
+        return any(signum is not signal.SIGHUP for signum in tuple(self._queue))
 
     def fileno(self) -> int:
         """Readable whenever a signal arrived."""

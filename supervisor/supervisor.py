@@ -214,10 +214,13 @@ class Supervisor:
                 self._kill(slot, _SIGNAL_OF[action])
 
     def _fork(self, slot: _Slot, now: float) -> None:
+        with contextlib.suppress(OSError):
+            # Handlers can remove it; what a full disk refuses, the worker itself reports.
+            self._shared.state_dir.make_folders()
         try:
             slot.child = fork(slot.main, slot.cell, self._shared.board, now, self._settings, self._shared)
         except OSError as error:
-            slot.how = f"fork: {error.strerror}"
+            slot.how = f"fork: {error.strerror}; are `ulimit -u`, `ulimit -n` or TasksMax= too low?"
             self._ended(slot, Exit.BOOT_FAILED, 0.0)
             return
         emit("slot.started", name=slot.name, pid=slot.child.pid)
@@ -253,7 +256,7 @@ class Supervisor:
             booting = self._shared.board.state(slot.cell) is SlotState.BOOTING
             how = Exit.BOOT_FAILED if booting else Exit.CRASHED
             emit("slot.crashed", name=slot.name, how=slot.how)
-        self._shared.board.reset(slot.cell)
+        self._shared.board.vacate(slot.cell)
         self._ended(slot, how, boottime() - child.born)
 
     def _ended(self, slot: _Slot, how: Exit, lived: float) -> None:
@@ -271,8 +274,15 @@ class Supervisor:
         settling = [slot for slot in (*self._slots, self._steward) if slot.state in IS_SETTLING]
         if not settling:
             return
-        strangers = process_tree.strangers(self._known())
-        process_tree.signal_all(strangers, signal.SIGKILL)
+        try:
+            strangers = process_tree.strangers(self._known())
+        except OSError as error:
+            # No descriptor to look with. What cannot be seen to be gone is not settled.
+            emit("slot.unswept", reason=error)
+            for slot in settling:
+                slot.swept, slot.settle_from = 0, now + RETRY_SETTLING
+            return
+        process_tree.kill_children(strangers)
         if strangers:
             emit("execution.swept", count=len(strangers), what="dead workers")
         for slot in settling:
@@ -280,6 +290,8 @@ class Supervisor:
             if slot.swept < QUIET_SCANS and now < slot.settle_from + SWEEP_WITHIN:
                 continue
             if slot is self._steward or settle_slot(self._shared.state_dir, slot.cell):
+                self._shared.notices.send("lost", execution=self._shared.board.execution(slot.cell))
+                self._shared.board.reset(slot.cell)
                 self._feed(slot, Event.SETTLED)
                 self._shared.spooled.send("spooled")
             else:
