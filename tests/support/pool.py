@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +50,13 @@ class Pool:
         self.wait_until_up()
 
     def spawn(
-        self, *options: str, env: dict[str, str] | None = None, stdin: int = subprocess.DEVNULL
+        self,
+        *options: str,
+        env: dict[str, str] | None = None,
+        stdin: int = subprocess.DEVNULL,
+        by: Sequence[str] = (),
     ) -> None:
-        """Start the supervisor and do not wait."""
+        """Start the supervisor and do not wait. `by` is a command that runs the one that is added to it."""
         command = [sys.executable, "-P", "-m", "cueworker.supervisor", "--config", str(self.config)]
         command += [
             "--state-dir",
@@ -63,7 +67,7 @@ class Pool:
         ]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*command, *options],
+                [*by, *command, *options],
                 stdin=stdin,
                 stdout=log,
                 stderr=log,
