@@ -102,8 +102,9 @@ def main() -> int:
         )
         next_steps(server, stays)
         if stays:
-            with contextlib.suppress(KeyboardInterrupt):
-                supervisor.wait()
+            # Ctrl-C reaches the pool as well, which drains; there is nothing to do here but to see it off.
+            signal.signal(signal.SIGINT, lambda *_: None)
+            supervisor.wait()
     return 1 if wrong or supervisor.returncode else 0
 
 
@@ -195,4 +196,7 @@ def say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

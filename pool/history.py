@@ -20,17 +20,23 @@ def record(path: Path, **facts: Any) -> None:
     with contextlib.suppress(OSError):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            before = os.fstat(descriptor).st_size
-            if os.write(descriptor, line) != len(line):
-                # A full disk: half a line would spoil the next one.
-                os.ftruncate(descriptor, before)
-            elif before + len(line) > MAX_BYTES:
+            written = os.write(descriptor, line)
+            if written != len(line):
+                _take_back(descriptor, written)
+            elif os.fstat(descriptor).st_size > MAX_BYTES:
                 _rotate(path, descriptor)
         finally:
             os.close(descriptor)
 
 
+def _take_back(descriptor: int, written: int) -> None:
+    """A full disk took a part of the line, which would spoil the next one."""
+    end = os.lseek(descriptor, 0, os.SEEK_CUR)
+    if os.fstat(descriptor).st_size == end:
+        os.ftruncate(descriptor, end - written)
+
+
 def _rotate(path: Path, descriptor: int) -> None:
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
     if os.path.exists(path) and os.path.samestat(os.stat(path), os.fstat(descriptor)):
         path.replace(path.with_name(path.name + ".1"))

@@ -1,0 +1,9 @@
+"""A handler that turns on its worker: `poison.py KILL` or `poison.py STOP`, and stays."""
+
+import os
+import signal
+import sys
+import time
+
+os.kill(os.getppid(), signal.Signals[f"SIG{sys.argv[1]}"])
+time.sleep(30)
