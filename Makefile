@@ -36,8 +36,9 @@ format: $(VENV)/.installed ## rewrite the sources in the project's format
 bench: $(VENV)/.installed ## throughput and cost beside an ideal loop
 	$(BIN)/python tests/bench/throughput.py
 
-soak: $(VENV)/.installed ## the slow tests
-	CUEWORKER_SOAK=1 $(BIN)/python -m pytest -q -m soak tests
+soak: $(VENV)/.installed ## the slow tests: all seeds, all crash points, many examples, 10,000 executions (over an hour)
+	CUEWORKER_SOAK=1 $(BIN)/python -m pytest -q -n 4 --timeout 1800 tests/unit tests/process
+	CUEWORKER_SOAK=1 $(BIN)/python -m pytest -q -s tests/soak
 
 clean: ## remove what the commands above made
 	rm -rf $(VENV) .run build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -3,40 +3,69 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
-from ..client import Budget, CueAPI
+from ..client import Budget, CueAPI, Unauthorized
 from ..outcome import Report
-from .settings import Settings
+from .account import Account
+
+T = TypeVar("T")
 
 
 class CueAPISource:
-    """A `CueAPI` client bound to the pool's worker id."""
+    """A `CueAPI` client bound to the pool's worker id, and to whatever account the pool has at the time."""
 
-    def __init__(self, settings: Settings, budget: Budget) -> None:
-        self._worker_id = settings.worker_id
+    _client: CueAPI
+
+    def __init__(self, worker_id: str, account: Account, budget: Budget) -> None:
+        self._worker_id = worker_id
+        self._account = account
         self._budget = budget
-        self._client = CueAPI(settings.api_key, base_url=settings.api_base, budget=budget)
+        self._using: tuple[str, str] | None = None
+        self._connect()
+
+    def _connect(self) -> bool:
+        """Take up the account as it is now; False if that is what was used already."""
+        current = self._account.read()
+        if current is None or current == self._using:
+            return False
+        if self._using is not None:
+            self._client.close()
+        api_key, api_base = self._using = current
+        self._client = CueAPI(api_key, base_url=api_base, budget=self._budget)
+        return True
+
+    def _ask(self, question: Callable[[CueAPI], T]) -> T:
+        try:
+            return question(self._client)
+        except Unauthorized:
+            # Nothing was done. The key may have been replaced since this process, or its handler, began.
+            if not self._connect():
+                raise
+            return question(self._client)
 
     @property
     def max_wait(self) -> float | None:
         return self._client.executions.max_wait
 
     def list_claimable(self, task: str | None = None, wait: float | None = None) -> list[dict[str, Any]]:
-        return self._client.executions.list_claimable(task=task, wait=wait)
+        return self._ask(lambda client: client.executions.list_claimable(task=task, wait=wait))
 
     def claim(self, execution_id: str) -> float:
-        return _lease(self._client.executions.claim(execution_id, worker_id=self._worker_id)) or 900.0
+        answer = self._ask(lambda client: client.executions.claim(execution_id, worker_id=self._worker_id))
+        return _lease(answer) or 900.0
 
     def heartbeat(self, execution_id: str) -> float | None:
-        return _lease(self._client.executions.heartbeat(execution_id, worker_id=self._worker_id))
+        return _lease(
+            self._ask(lambda client: client.executions.heartbeat(execution_id, worker_id=self._worker_id))
+        )
 
     def report(self, execution_id: str, report: Report) -> None:
-        self._client.executions.report(execution_id, report)
+        self._ask(lambda client: client.executions.report(execution_id, report))
 
     def register(self, handlers: Sequence[str]) -> None:
-        self._client.workers.heartbeat(self._worker_id, handlers=list(handlers))
+        self._ask(lambda client: client.workers.heartbeat(self._worker_id, handlers=list(handlers)))
 
     def request_limit(self) -> int | None:
         return self._budget.spare(time.monotonic()).limit

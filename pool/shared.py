@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..client import Budget
+from .account import Account
 from .board import Board
 from .offers import Notices, Offers
 from .state_dir import StateDir
@@ -24,6 +25,7 @@ class Shared:
     spooled: Notices
     """To the steward's courier, which must not wait for a listing: there is a report to carry."""
     budget: Budget
+    account: Account
     supervisor_pid: int
 
     def descriptors(self) -> set[int]:

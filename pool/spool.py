@@ -89,8 +89,13 @@ class Spool:
 
     def put(self, entry: SpoolEntry) -> None:
         """Write an entry durably. Raises OSError if it cannot be (a full disk); then nothing is half written."""
-        self._state_dir.make_folders()
-        write_json(self._state_dir.spool_entry(entry.execution_id), entry.to_json())
+        path, content = self._state_dir.spool_entry(entry.execution_id), entry.to_json()
+        try:
+            write_json(path, content)
+        except FileNotFoundError:
+            # A handler has removed the folder.
+            self._state_dir.make_folders()
+            write_json(path, content)
 
     def has(self, execution_id: str) -> bool:
         """Whether a report of this execution waits."""

@@ -67,7 +67,7 @@ class _Steward:
         self._failing = False
 
     def _connect(self) -> CueAPISource:
-        return CueAPISource(self._settings, self._shared.budget)
+        return CueAPISource(self._settings.worker_id, self._shared.account, self._shared.budget)
 
     def run(self) -> None:
         """Look for work until told to stop, then see the spool off."""

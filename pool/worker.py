@@ -72,7 +72,7 @@ def _next_offer(slot: int, shared: Shared, stop: StopSignals, after: str) -> Off
 
 def _context(slot: int, settings: Settings, shared: Shared, stop: StopSignals) -> WorkerContext:
     def connect() -> CueAPISource:
-        return CueAPISource(settings, shared.budget)
+        return CueAPISource(settings.worker_id, shared.account, shared.budget)
 
     return WorkerContext(
         slot=slot,

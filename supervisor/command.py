@@ -14,6 +14,7 @@ import setproctitle
 from ..client import Budget
 from ..local.discovery import LocalServer
 from ..pool import prctl
+from ..pool.account import Account
 from ..pool.board import MAX_WORKERS, Board
 from ..pool.errors import StateDirBusy, StateDirUnusable
 from ..pool.events import emit
@@ -163,6 +164,7 @@ def _run(options: Options, settings: Settings, state_dir: StateDir, lock: int, s
         notices=Notices(),
         spooled=Notices(),
         budget=Budget.create(state_dir.root / "budget.lock"),
+        account=Account(settings.api_key, settings.api_base),
         supervisor_pid=os.getpid(),
     )
     emit(

@@ -165,6 +165,7 @@ class Supervisor:
         if settings is None or self._shutdown.stage is not Stage.NONE:
             return
         self._settings = settings
+        self._shared.account.publish(settings.api_key, settings.api_base)
         self._shutdown = Shutdown(settings.shutdown_grace, settings.kill_grace)
         self._set_size(settings.workers)
         self._feed_workers(Event.RETIRE)

@@ -175,3 +175,23 @@ def test_good_configurations_hold_at_once_and_leave_alone_what_runs(
     finish(stage, executions, tmp_path)
     stage.wait_until_settled()
     until(lambda: len(pool.workers()) == RUNNING + 2, "every slot has a worker")
+
+
+def test_a_running_handlers_lease_is_kept_with_the_new_key(tmp_path: Path) -> None:
+    handlers = {"waiter": waiting(tmp_path, 300)}
+    lease, beats = 3, 5
+    with staged(tmp_path, handlers, {"lease_seconds": lease}, heartbeat_interval=1) as stage:
+        execution = stage.site.fire("waiter")
+        stage.pool.wait_for_event("execution.started")
+        old = f"Bearer {stage.server.api_key}"
+        stage.proxy.rule = lambda request: refusal(401) if request.headers["authorization"] == old else None
+        reload(stage.pool, handlers, api_key=stage.site.api_key)
+
+        def kept() -> int:
+            return sum(exchange.sent == 200 for exchange in stage.proxy.of("heartbeat", execution))
+
+        before = kept()
+        until(lambda: kept() >= before + beats, "the lease has been renewed for longer than it lasts")
+        (tmp_path / "go").touch()
+        assert stage.site.recorded(execution)["status"] == "success"
+        stage.wait_until_settled()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from cueworker.client import Budget
-from cueworker.pool import Settings
+from cueworker.pool.account import Account
 from cueworker.pool.clock import boottime
 from cueworker.pool.cueapi_source import CueAPISource
 from cueworker.pool.lease import Lease, Loss
@@ -29,15 +29,9 @@ class Watch:
     """A keeper with one lease, and what it has said."""
 
     def __init__(self, server: ServerClient, folder: Path, execution_id: str) -> None:
-        settings = Settings(
-            api_key=server.api_key,
-            worker_id=OURS,
-            state_dir=folder,
-            handlers={},
-            api_base=server.url,
-        )
+        account = Account(server.api_key, server.url)
         budget = Budget.create(folder / "budget.lock")
-        self.keeper = LeaseKeeper(lambda: CueAPISource(settings, budget), INTERVAL, workers=1)
+        self.keeper = LeaseKeeper(lambda: CueAPISource(OURS, account, budget), INTERVAL, workers=1)
         self.changes = 0
         self.is_over = False
         self.first = Lease.granted(execution_id, boottime(), 300.0)
