@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.pool import SETTLED, Pool, end
+from support.pool import SETTLED, Pool, running, site_of
 from support.site import Site
 from support.waiting import until
 
@@ -202,20 +202,14 @@ def pool(tmp_path_factory: pytest.TempPathFactory, seen: Path) -> Iterator[Pool]
         "slow": {"cmd": f"{SEEN}{ACT}exec sleep 300", "env": env, "timeout": 1},
         "killed": {"cmd": f"{SEEN}{ACT}kill -SEGV $$", "env": env},
     }
-    pool = Pool(tmp_path_factory.mktemp("table"), handlers)
-    try:
-        pool.start()
+    with running(Pool(tmp_path_factory.mktemp("table"), handlers)) as pool:
         yield pool
-    finally:
-        end(pool)
 
 
 @pytest.fixture(scope="module")
 def site(pool: Pool) -> Iterator[Site]:
-    site = pool.site()
-    site.recorded(site.fire("row", Left().payload()))  # opens the connection
-    yield site
-    site.close()
+    with site_of(pool, "row", Left().payload()) as site:
+        yield site
 
 
 def entry_of(row: Row, **ending: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.pool import SETTLED, Pool, end
+from support.pool import SETTLED, Pool, running, site_of
 from support.site import Site
 from support.waiting import until
 
@@ -71,20 +71,14 @@ def pool(tmp_path_factory: pytest.TempPathFactory, told: Path) -> Iterator[Pool]
             "env": {f"WIDE_{number}": "{{ payload.value }}" for number in range(60)},
         },
     }
-    pool = Pool(folder, handlers)
-    try:
-        pool.start(env=HOST)
+    with running(Pool(folder, handlers), env=HOST) as pool:
         yield pool
-    finally:
-        end(pool)
 
 
 @pytest.fixture(scope="module")
 def site(pool: Pool) -> Iterator[Site]:
-    site = pool.site()
-    site.recorded(site.fire("signals"))  # opens the connection
-    yield site
-    site.close()
+    with site_of(pool, "signals") as site:
+        yield site
 
 
 def heard(site: Site, told: Path, execution: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.pool import SETTLED, Pool, end
+from support.pool import SETTLED, Pool, running, site_of
 from support.site import Site
 from support.waiting import until
 
@@ -212,20 +212,14 @@ def pool(folder: Path, secrets: Path) -> Iterator[Pool]:
     argv = [sys.executable, "-I", "-S", "-X", "utf8", str(PROGRAM), "{{ payload.kind }}"]
     hostile = {"argv": argv, "env": {"SECRETS": str(secrets)}, "timeout": 60}
     handlers = {"hostile": hostile, "impatient": {**hostile, "timeout": 1}, "calm": "echo calm"}
-    pool = Pool(folder, handlers, workers=4, kill_grace=0.5)
-    try:
-        pool.start()
+    with running(Pool(folder, handlers, workers=4, kill_grace=0.5)) as pool:
         yield pool
-    finally:
-        end(pool)
 
 
 @pytest.fixture(scope="module")
 def site(pool: Pool) -> Iterator[Site]:
-    site = pool.site()
-    site.recorded(site.fire("calm"))  # opens the connection
-    yield site
-    site.close()
+    with site_of(pool, "calm") as site:
+        yield site
 
 
 def test_every_kind_is_recorded_with_the_right_verdict(pool: Pool, site: Site, secrets: Path) -> None:

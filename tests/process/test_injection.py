@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.pool import Pool, end
+from support.pool import Pool, running, site_of
 from support.site import Site
 from support.waiting import until
 
@@ -101,20 +101,14 @@ def pool(folder: Path) -> Iterator[Pool]:
         "cwd": {**common, "argv": TELL, "cwd": "arena/{{ payload.value }}"},
         "pasted": {**common, "cmd": ": {{ payload.value }}", "templates": "paste"},
     }
-    pool = Pool(folder, handlers)
-    try:
-        pool.start()
+    with running(Pool(folder, handlers)) as pool:
         yield pool
-    finally:
-        end(pool)
 
 
 @pytest.fixture(scope="module")
 def site(pool: Pool) -> Iterator[Site]:
-    site = pool.site()
-    site.recorded(site.fire("pasted"))  # opens the connection
-    yield site
-    site.close()
+    with site_of(pool, "pasted") as site:
+        yield site
 
 
 def told(pool: Pool, site: Site, execution: str) -> dict[str, Any]:

@@ -163,13 +163,24 @@ SETTLED: dict[str, list[str]] = {"slots": [], "spool": [], "outcomes": []}
 
 
 @contextlib.contextmanager
-def running(pool: Pool, *options: str) -> Iterator[Pool]:
-    """A pool that is up, and stopped at the end: by TERM, or by what it takes."""
+def running(pool: Pool, *options: str, env: dict[str, str] | None = None) -> Iterator[Pool]:
+    """A pool that is up, and stopped at the end: by what it takes."""
     try:
-        pool.start(*options)
+        pool.start(*options, env=env)
         yield pool
     finally:
         end(pool)
+
+
+@contextlib.contextmanager
+def site_of(pool: Pool, task: str, payload: dict[str, Any] | None = None) -> Iterator[Site]:
+    """The account of a pool that several tests share; one execution of `task` opens its connection beforehand."""
+    site = pool.site()
+    try:
+        site.recorded(site.fire(task, payload))
+        yield site
+    finally:
+        site.close()
 
 
 def end(pool: Pool) -> None:
