@@ -170,3 +170,25 @@ def test_a_429_silences_the_pool_for_as_long_as_it_says(tmp_path: Path) -> None:
                 if refused + ON_ITS_WAY < exchange.request.at < refused + silent_for
             ]
             assert early == []
+
+
+def test_a_name_that_does_not_resolve_is_waited_out(tmp_path: Path) -> None:
+    with staged(tmp_path, {"gated": gated(tmp_path)}) as stage:
+        pool, site = stage.pool, stage.site
+        running = site.fire("gated")
+        until(lambda: runs(tmp_path) == [running], "the first one runs")
+        address = pool.settings["api_base"]
+        pool.configure({"gated": gated(tmp_path)}, api_base="http://cueapi.invalid")
+        pool.send(signal.SIGHUP)
+        said = pool.wait_for_event("listing.failed")
+        assert "http://cueapi.invalid cannot be reached" in said[0]
+        open_gate(tmp_path)
+        assert site.recorded(running)["status"] == "success"
+        later = site.fire("gated")
+        pool.configure({"gated": gated(tmp_path)}, api_base=address)
+        pool.send(signal.SIGHUP)
+        pool.wait_for_event("pool.reloaded", 2)
+        assert site.recorded(later)["status"] == "success"
+        assert runs(tmp_path) == sorted([running, later])
+        assert_recorded_once(stage, running)
+        assert_recorded_once(stage, later)
