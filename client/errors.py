@@ -42,7 +42,7 @@ class RefusedByServer(CueAPIError):
     """The server answered with an HTTP status of 300 or more. Branch on the class or on `status`.
 
     `code` is the envelope's code, or `http_<status>` where the answer has none (a proxy's HTML page); codes
-    differ between the servers, statuses do not (PROTOCOL, errors).
+    differ between the servers, statuses do not (PROTOCOL, "Errors").
     """
 
     advice: ClassVar[str] = ""

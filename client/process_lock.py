@@ -1,7 +1,7 @@
 """A lock between the processes of a pool that no SIGKILL can leave locked.
 
 It is an fcntl record lock: the kernel frees it with its holder, whereas a multiprocessing lock whose holder
-was SIGKILLed stays stuck (LIBRARIES, rate gates). Two traps of record locks, and how they are avoided:
+was SIGKILLed stays stuck. Two traps of record locks, and how they are avoided:
 
 - *Closing any descriptor of the file drops all of the process's locks on it.* So each process opens the file
   once, at its first use, and keeps it open; a forked child closes what it inherited before it opens its own.

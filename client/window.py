@@ -12,7 +12,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 WINDOW = 60.0
-"""Seconds of the server's sliding window (PROTOCOL, limits per key)."""
+"""Seconds of the server's sliding window (PROTOCOL, "Limits per key")."""
 HELD = WINDOW + 0.25
 """Seconds for which an answered request is counted here: the server's clock may run slower than this one."""
 PROBE_INTERVAL = 1.0
@@ -22,7 +22,7 @@ STAGGER = 0.25
 
 
 class Priority(IntEnum):
-    """Who goes first when the budget is tight (DESIGN, request budget)."""
+    """Who goes first when the budget is tight (ARCHITECTURE, promise 5)."""
 
     OUTCOME = 0
     LEASE = 1

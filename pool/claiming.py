@@ -1,4 +1,4 @@
-"""Claiming one execution by id, and finding out whose it is when the answer was lost (DESIGN, step 2).
+"""Claiming one execution by id, and finding out whose it is when the answer was lost (ARCHITECTURE, step 2).
 
 A claim is not idempotent: a second one answers 409 whoever has the row. So a lost answer is settled by an execution
 heartbeat: 200 ours, 403 somebody else's, 404 gone, 409 nobody's yet, and then it is claimed once more.

@@ -1,4 +1,4 @@
-"""Getting one report to the server: what each answer means for it (DESIGN, step 9).
+"""Getting one report to the server: what each answer means for it (ARCHITECTURE, step 7).
 
 Used by the worker for its one attempt at once, and by the steward for all further ones.
 """

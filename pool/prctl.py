@@ -23,7 +23,7 @@ def _prctl(option: int, argument: int) -> None:
 def become_subreaper() -> bool:
     """Adopt every orphaned descendant from now on. False where the system has no such thing (macOS).
 
-    Not inherited by children, kept across exec (DESIGN, "Processes").
+    Not inherited by children, kept across exec (ARCHITECTURE, "Processes").
     """
     if not IS_LINUX:
         return False

@@ -60,7 +60,7 @@ def load_config(
     """Read and check the file at `path`; `overrides` win over it. Raises ConfigError and nothing else.
 
     The error holds every problem. A refused handler alone is no error while another one works: a pool that
-    runs most of its tasks is worth more than none (DESIGN, step 4).
+    runs most of its tasks is worth more than none (ARCHITECTURE, step 3).
     """
     source = read_source(path)
     findings = Findings(str(path))

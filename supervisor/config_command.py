@@ -56,7 +56,7 @@ def read_script(task: str, name: str, cmd: Entry, document: Document) -> str | N
 
 
 def safe_command(task: str, script: str, cmd: Entry, document: Document) -> Command | None:
-    """`script`, which stands at `cmd`, with its templates made quoted references (DESIGN, step 4).
+    """`script`, which stands at `cmd`, with its templates made quoted references (ARCHITECTURE, step 3).
 
     A refusal and each warning is noted at the template's own line and column.
     """

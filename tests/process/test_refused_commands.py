@@ -1,4 +1,4 @@
-"""Commands in which no quoting protects a payload (DESIGN, step 4) are refused, with place and remedy."""
+"""Commands in which no quoting protects a payload (ARCHITECTURE, step 3) are refused, with place and remedy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules of DESIGN and STYLE that no other tool checks, read from the sources themselves."""
+"""Rules of ARCHITECTURE and CONTRIBUTING that no other tool checks, read from the sources themselves."""
 
 from __future__ import annotations
 
