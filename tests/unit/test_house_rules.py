@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "supervisor": {"outcome", "client", "pool", "local", "service_templates"},
     "cli": ROOMS,
 }
-"""The column "may import" of the design's table of rooms."""
+"""The column "may import" of ARCHITECTURE's table of rooms."""
 
 LONGEST_FILE = 600
 LONGEST_FUNCTION = 60
