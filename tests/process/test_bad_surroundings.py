@@ -434,7 +434,8 @@ def test_a_full_page_of_a_task_that_nobody_handles_starves_nobody(tmp_path: Path
 
 def test_a_server_that_answers_html_is_named_and_loses_nothing(tmp_path: Path) -> None:
     handlers = {"quick": "echo done", "waiter": doing("wait_for", tmp_path / "go")}
-    with staged(tmp_path, handlers, workers=2) as stage:
+    # A third worker, so that one is idle, and work is listed, also when a listing that was under way shows the second.
+    with staged(tmp_path, handlers, workers=3) as stage:
         running = stage.site.fire("waiter")
         stage.pool.wait_for_event("execution.started")
         stage.proxy.rule = lambda _: HTML
