@@ -45,9 +45,11 @@ class SpoolEntry:
         """What must be known if the report is sent at `now` (epoch seconds).
 
         What was done under the lease has been done, whoever does it again. But a failure that waited past the lease may
-        be about an execution that somebody else is running since, and may not end theirs (promise 3).
+        be about an execution that somebody else is running since, and may not end theirs (promise 3). Before its own
+        beginning it was not written: the clock has been set back, and tells nothing.
         """
-        if self.ownership is Ownership.OURS and not self.report.success and now > self.leased_until:
+        is_leased = self.created <= now <= self.leased_until
+        if self.ownership is Ownership.OURS and not self.report.success and not is_leased:
             return Ownership.UNLESS_TAKEN
         return self.ownership
 

@@ -114,6 +114,27 @@ def test_nothing_of_ours_is_mocked_and_no_clock_is_patched() -> None:
     assert not mocked
 
 
+WALL_CLOCK = {
+    "client/transport.py",  # a date in Retry-After, an epoch in X-RateLimit-Reset
+    "pool/courier.py",
+    "pool/execution.py",
+    "pool/history.py",
+    "pool/reporting.py",
+    "supervisor/settlement.py",  # when a report was made, and whether a failure asks before it is sent
+}
+"""Where the pool reads the clock that people set. Leases, deadlines, beats and pauses are on one that nobody can."""
+
+
+def test_the_clock_that_people_set_decides_nothing_else() -> None:
+    reading = {
+        str(path.relative_to(ROOT))
+        for room in ("client", "pool", "supervisor")
+        for path in (ROOT / room).glob("*.py")
+        if "time.time()" in path.read_text("utf-8") or "datetime.now" in path.read_text("utf-8")
+    }
+    assert reading == WALL_CLOCK
+
+
 def test_test_files_have_names_of_their_own() -> None:
     names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
     assert sorted(names) == sorted(set(names))

@@ -28,6 +28,11 @@ def test_a_failure_past_its_lease_may_not_end_somebody_elses_run() -> None:
     assert ENTRY.ownership_at(LEASED_UNTIL + 1) is Ownership.UNLESS_TAKEN
 
 
+@pytest.mark.parametrize("now", [ENTRY.created - 1, 0.0, LEASED_UNTIL + 1, LEASED_UNTIL * 2])
+def test_a_clock_that_was_set_makes_a_failure_ask_first(now: float) -> None:
+    assert ENTRY.ownership_at(now) is Ownership.UNLESS_TAKEN
+
+
 def test_a_success_under_the_lease_is_one_for_ever() -> None:
     entry = replace(ENTRY, report=Report(success=True, result="done"))
     assert entry.ownership_at(LEASED_UNTIL + 1) is Ownership.OURS
