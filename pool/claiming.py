@@ -13,7 +13,6 @@ from enum import Enum
 
 from ..client import Conflict, CueAPIError, Forbidden, NotFound, Unauthorized
 from .clock import boottime
-from .delivery import may_have_arrived
 from .lease import TAKE_BACK, Lease
 from .source import Source
 
@@ -57,7 +56,7 @@ def claim(
     except (Conflict, NotFound) as error:
         return NoLease(Answer.REFUSED, str(error))
     except CueAPIError as error:
-        if not may_have_arrived(error):
+        if not error.may_have_been_acted_on:
             hold = _HOLD_BAD_KEY if isinstance(error, Unauthorized) else _HOLD
             return NoLease(Answer.HOLD, str(error), max(hold, error.retry_after or 0.0))
         on_unsettled(error)

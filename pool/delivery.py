@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ..client import (
-    AnswerLost,
     BadRequest,
     Conflict,
     CueAPIError,
     Forbidden,
-    MalformedAnswer,
     NotFound,
     ServerError,
     TooLarge,
@@ -106,8 +104,3 @@ def _report_smaller_and_smaller(source: Source, execution_id: str, report: Repor
             if smaller is None:
                 raise
             report = smaller
-
-
-def may_have_arrived(error: CueAPIError) -> bool:
-    """Whether the server may have acted on a request in spite of this error."""
-    return isinstance(error, AnswerLost | MalformedAnswer | ServerError)
