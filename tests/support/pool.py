@@ -153,9 +153,11 @@ class Pool:
             path.name for path in (self.state_dir / "slots").iterdir() if path.read_text().strip() != "{}"
         ]
         spool = [path.name for path in (self.state_dir / "spool").iterdir()]
-        outcomes = [
-            path.name for folder in (self.state_dir / "outcomes").iterdir() for path in folder.iterdir()
-        ]
+        outcomes: list[str] = []
+        for folder in (self.state_dir / "outcomes").iterdir():
+            # A worker that leaves takes its folder along.
+            with contextlib.suppress(FileNotFoundError):
+                outcomes += [path.name for path in folder.iterdir()]
         return {"slots": sorted(records), "spool": sorted(spool), "outcomes": sorted(outcomes)}
 
 
