@@ -57,7 +57,9 @@ class KeyRing:
     def add(self, db: sqlite3.Connection, account: int, key: str, *, now: float) -> None:
         """Registers the key; one that is registered already stays as it is."""
         hashed = digest(key)
-        db.execute("INSERT OR IGNORE INTO keys VALUES (?, ?, ?)", (hashed, account, now))
+        db.execute(
+            "INSERT OR IGNORE INTO keys (hash, account, created_at) VALUES (?, ?, ?)", (hashed, account, now)
+        )
         self._accounts.setdefault(hashed, account)
 
 
