@@ -13,8 +13,8 @@ import secrets
 import sqlite3
 from dataclasses import dataclass
 
-from .errors import Refused, conflict
-from .keys import LOCAL_EMAIL, digest
+from .errors import Refused, bad_request, conflict
+from .keys import LOCAL_EMAIL, digest, email_of
 
 EXPIRES_IN = 900
 """Seconds a login waits; protocol, "Keys"."""
@@ -97,13 +97,16 @@ def _waiting(db: sqlite3.Connection, code: str, *, account: int, now: float) -> 
 
 
 def _decidable(db: sqlite3.Connection, account: int) -> tuple[str, dict[str, str]]:
-    email: str = db.execute("SELECT email FROM accounts WHERE id = ?", (account,)).fetchone()[0]
+    email = email_of(db, account)
     return ("1", {}) if email == LOCAL_EMAIL else ("email = :own", {"own": email})
 
 
 def begin(db: sqlite3.Connection, device_code: str, *, now: float) -> Login:
-    """A new login. Raises Refused 409 for a device code that was used already, 429 when too many wait."""
-    db.execute("DELETE FROM logins WHERE expires_at < ?", (now - _KEPT,))
+    """A new login. Raises Refused 409 for a device code that is in use, 429 when too many wait."""
+    db.execute(
+        "DELETE FROM logins WHERE expires_at < ? OR (device_hash = ? AND (state = 'claimed' OR expires_at <= ?))",
+        (now - _KEPT, digest(device_code), now),
+    )
     waiting, oldest = db.execute(
         f"SELECT count(*), min(expires_at) FROM logins WHERE {_WAITING} AND expires_at > ?",  # noqa: S608
         (now,),
@@ -122,25 +125,25 @@ def begin(db: sqlite3.Connection, device_code: str, *, now: float) -> Login:
         (login.code, digest(device_code), now, login.expires_at),
     )
     if not made.rowcount:
-        raise conflict("device_code_in_use", "This device code was used already; make a new one")
+        raise conflict("device_code_exists", "Device code already in use")
     return login
 
 
 def submit_email(db: sqlite3.Connection, device_code: str, email: str, *, now: float) -> None:
     """Notes who asks, once: what a person saw and approves must not change meanwhile.
 
-    Raises Refused 404 for a login that waits no more, 409 when it has another address.
+    Raises Refused 404 for an unknown device; 400 for one whose code expired, that is decided already, or that
+    has another address.
     """
     row = db.execute(
-        f"SELECT code, email FROM logins WHERE device_hash = ? AND {_WAITING} AND expires_at > ?",  # noqa: S608
-        (digest(device_code), now),
+        "SELECT code, email, state, expires_at FROM logins WHERE device_hash = ?", (digest(device_code),)
     ).fetchone()
     if row is None:
-        raise Refused(
-            404, "device_code_not_found", "This device code is unknown, expired, or decided already"
-        )
-    if row["email"] not in (None, email.lower()):
-        raise conflict("email_already_submitted", "This login has another e-mail address; begin a new one")
+        raise Refused(404, "device_code_not_found", "Device code not found")
+    if row["expires_at"] <= now:
+        raise bad_request("device_code_expired", "Device code expired")
+    if row["state"] not in ("pending", "email_sent") or row["email"] not in (None, email.lower()):
+        raise bad_request("invalid_status", f"Device code status is '{row['state']}', expected 'pending'")
     db.execute(
         "UPDATE logins SET state = 'email_sent', email = ? WHERE code = ?", (email.lower(), row["code"])
     )

@@ -73,13 +73,12 @@ def test_what_nobody_takes_up_in_time_expires(db: sqlite3.Connection, owner: int
     end = NOW + EXPIRES_IN
     assert logins.poll(db, DEVICE, now=end) == "expired"
     assert logins.pending(db, end, account=owner) == []
-    for late in (
-        lambda: logins.approve(db, code, account=owner, now=end),
-        lambda: logins.submit_email(db, DEVICE, "a@b.example", now=end),
-    ):
-        with pytest.raises(Refused) as refused:
-            late()
-        assert refused.value.status == 404
+    with pytest.raises(Refused) as refused:
+        logins.approve(db, code, account=owner, now=end)
+    assert status(refused) == (404, "login_not_found")
+    with pytest.raises(Refused) as refused:
+        logins.submit_email(db, DEVICE, "a@b.example", now=end)
+    assert status(refused) == (400, "device_code_expired")
 
 
 def test_an_address_with_an_account_leads_into_that_account_only(db: sqlite3.Connection, owner: int) -> None:
@@ -104,15 +103,23 @@ def test_the_address_cannot_change_under_the_eyes_of_who_approves(db: sqlite3.Co
     logins.submit_email(db, DEVICE, "A@example.org", now=NOW)
     with pytest.raises(Refused) as refused:
         logins.submit_email(db, DEVICE, "b@example.org", now=NOW)
-    assert status(refused) == (409, "email_already_submitted")
-
-
-def test_a_device_code_is_used_once_and_kept_hashed(db: sqlite3.Connection, owner: int) -> None:
-    logins.begin(db, DEVICE, now=NOW)
+    assert status(refused) == (400, "invalid_status")
     with pytest.raises(Refused) as refused:
-        logins.begin(db, DEVICE, now=NOW + 2 * EXPIRES_IN)
-    assert status(refused) == (409, "device_code_in_use")
+        logins.submit_email(db, "never-seen", "a@example.org", now=NOW)
+    assert status(refused) == (404, "device_code_not_found")
+
+
+def test_a_device_code_is_taken_while_its_login_lasts_and_kept_hashed(
+    db: sqlite3.Connection, owner: int
+) -> None:
+    first = logins.begin(db, DEVICE, now=NOW)
+    with pytest.raises(Refused) as refused:
+        logins.begin(db, DEVICE, now=NOW + EXPIRES_IN - 1)
+    assert status(refused) == (409, "device_code_exists")
     assert DEVICE not in "".join(db.iterdump())
+    second = logins.begin(db, DEVICE, now=NOW + EXPIRES_IN)
+    assert [login.code for login in logins.pending(db, NOW + EXPIRES_IN, account=owner)] == [second.code]
+    assert first.code != second.code
 
 
 def test_waiting_logins_are_bounded_and_old_ones_go(db: sqlite3.Connection, owner: int) -> None:
