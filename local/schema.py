@@ -139,13 +139,13 @@ class UnknownSchema(Exception):
     """The database was written by a newer version of this program."""
 
 
-def migrate(db: sqlite3.Connection) -> None:
-    """Brings the database to this program's schema, each step in one transaction.
+def migrate(db: sqlite3.Connection, *, upto: int = len(_MIGRATIONS)) -> None:
+    """Brings the database to this program's schema, or to an older one, each step in one transaction.
 
     Raises UnknownSchema for a database of a newer program.
     """
     version: int = db.execute("PRAGMA user_version").fetchone()[0]
     if version > len(_MIGRATIONS):
         raise UnknownSchema(f"the database has schema {version}, this program knows up to {len(_MIGRATIONS)}")
-    for number, step in enumerate(_MIGRATIONS[version:], start=version + 1):
+    for number, step in enumerate(_MIGRATIONS[version:upto], start=version + 1):
         db.executescript(f"BEGIN IMMEDIATE; {step} PRAGMA user_version = {number}; COMMIT;")
