@@ -23,7 +23,7 @@ def keys() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @where
 def list_keys(as_json: bool, config: Path | None, state_dir: Path | None) -> None:
-    """Show the keys that are good; `*` marks the one that this command uses."""
+    """Show the keys that are good. `*` marks the one that this command uses."""
     with server("keys list", config, state_dir) as api:
         found = api.keys.list()
     if as_json:
