@@ -70,6 +70,11 @@ class Call:
         """Header values by lower-case name; the last one wins."""
         return dict(self._scope["headers"])
 
+    @property
+    def worker(self) -> str | None:
+        """The `X-Worker-Id` header, if there is one."""
+        return self.headers.get(b"x-worker-id", b"").decode("latin-1") or None
+
     def path(self, name: str) -> str:
         """A parameter of the path."""
         return str(self._scope["path_params"][name])
@@ -142,6 +147,15 @@ def _whole(text: str) -> int | str:
         return int(text)
     except ValueError:
         return text
+
+
+def holds_nul(value: Any) -> bool:
+    """Whether a string somewhere in the JSON value holds a NUL."""
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any(holds_nul(key) or holds_nul(item) for key, item in value.items())
+    return isinstance(value, list) and any(holds_nul(item) for item in value)
 
 
 def _unstorable(value: Any) -> bool:

@@ -28,7 +28,7 @@ def report(
         "plan": "local",
         "period": {"start": start.date().isoformat(), "end": end.date().isoformat()},
         "cues": {"used": used, "active": used, **_against(used, rules.max_cues)},
-        "executions": {"used": executions, **_against(executions, None)},
+        "executions": {"used": executions, **_against(executions, rules.monthly_executions)},
         "outcomes": {"reported": succeeded + failed, "succeeded": succeeded, "failed": failed},
         "rate_limit": {"requests_per_minute": rules.rate_limit, "current_usage": requests_used},
     }
