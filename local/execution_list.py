@@ -30,6 +30,7 @@ class Filter:
     statuses: tuple[str, ...] = ()
     worker_id: str | None = None
     outcome_state: str | None = None
+    triggered_by: str | None = None
 
     def clause(self, account: int) -> tuple[str, list[Any]]:
         """The WHERE clause and its values."""
@@ -38,6 +39,7 @@ class Filter:
             ("cue", self.cue_id),
             ("claimed_by", self.worker_id),
             ("outcome_state", self.outcome_state),
+            ("triggered_by", self.triggered_by),
         ):
             if value is not None:
                 where += f" AND {column} = ?"

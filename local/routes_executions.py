@@ -158,6 +158,7 @@ async def listing(site: Site, call: Call) -> Answer:
         statuses=statuses,
         worker_id=query.get("worker_id") or None,
         outcome_state=query.get("outcome_state") or None,
+        triggered_by=query.get("triggered_by") or None,
     )
     return Answer(execution_list.listing(site.store.db, call.account, wanted, limit=limit, offset=offset))
 
