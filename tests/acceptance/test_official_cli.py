@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from support.local_server import LocalServerProcess, local_server
-from support.logins import approve_logins
+from support.logins import approve_login
 from support.official_clients import OfficialClient, finish, official_client
 
 __all__ = ["local_server", "official_client"]
@@ -23,7 +23,7 @@ def test_every_command_of_the_cli(
 ) -> None:
     driver = official_client("cli").start(tmp_path, local_server.url)
     try:
-        approve_logins(local_server, 1)
+        approve_login(local_server)
     finally:
         driven = finish(driver)
     driven.assert_complete(OUTSIDE)
