@@ -161,6 +161,7 @@ async def listing(site: Site, call: Call) -> Answer:
         statuses=statuses,
         worker_id=_worker_meant(call),
         outcome_state=query.get("outcome_state") or None,
+        triggered_by=query.get("triggered_by") or None,
     )
     found = execution_list.listing(site.store.db, call.account, wanted, limit=limit, offset=offset)
     if site.rules.quirks == quirks.CORE:
