@@ -18,6 +18,13 @@ _SUBCOMMANDS = {
     "start": _Entry("cueworker.supervisor.command", "main", "Run a pool (the same as cueworker-supervise)."),
     "check": _Entry("cueworker.cli.check", "check", "Validate the configuration and show what would run."),
     "enqueue": _Entry("cueworker.cli.enqueue", "enqueue", "Run a task once, now; --wait shows its outcome."),
+    "login": _Entry("cueworker.cli.login", "login", "Get an API key for this machine, and keep it."),
+    "whoami": _Entry("cueworker.cli.whoami", "whoami", "Show whose API key it is, and whether it is good."),
+    "regenerate-key": _Entry(
+        "cueworker.cli.regenerate_key", "regenerate_key", "Replace the API key; the old one dies at once."
+    ),
+    "keys": _Entry("cueworker.cli.keys", "keys", "List, make and revoke the embedded server's API keys."),
+    "logins": _Entry("cueworker.cli.logins", "logins", "Approve or deny logins at the embedded server."),
     "serve": _Entry("cueworker.cli.serve", "serve", "Run the embedded CueAPI server by itself."),
 }
 

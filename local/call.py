@@ -37,6 +37,19 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Caller:
+    """What a request came with."""
+
+    token: str = field(repr=False)
+    digest: str
+    session: bool
+    """Whether the token is a person's session instead of an API key."""
+
+
+NOBODY = Caller(token="", digest="", session=False)
+
+
 class Call:
     """A request on its way to a handler."""
 
@@ -47,6 +60,7 @@ class Call:
         """Epoch seconds."""
         self.account = 0
         """Whose key it came with; 0 on the endpoints that need none."""
+        self.caller = NOBODY
         self.requests_used = 0
         """How much of the key's window is used."""
         self.raw = b""
@@ -55,6 +69,11 @@ class Call:
     def headers(self) -> dict[bytes, bytes]:
         """Header values by lower-case name; the last one wins."""
         return dict(self._scope["headers"])
+
+    @property
+    def worker(self) -> str | None:
+        """The `X-Worker-Id` header, if there is one."""
+        return self.headers.get(b"x-worker-id", b"").decode("latin-1") or None
 
     def path(self, name: str) -> str:
         """A parameter of the path."""
@@ -128,6 +147,15 @@ def _whole(text: str) -> int | str:
         return int(text)
     except ValueError:
         return text
+
+
+def holds_nul(value: Any) -> bool:
+    """Whether a string somewhere in the JSON value holds a NUL."""
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any(holds_nul(key) or holds_nul(item) for key, item in value.items())
+    return isinstance(value, list) and any(holds_nul(item) for item in value)
 
 
 def _unstorable(value: Any) -> bool:

@@ -178,6 +178,25 @@ _MIGRATIONS = (
             WHERE account = new.account AND month = strftime('%Y-%m', new.created_at, 'unixepoch');
     END;
     """,  # noqa: S608
+    """
+    ALTER TABLE keys ADD COLUMN id TEXT;
+    ALTER TABLE keys ADD COLUMN label TEXT NOT NULL DEFAULT '';
+    ALTER TABLE keys ADD COLUMN hint TEXT NOT NULL DEFAULT '';
+    ALTER TABLE keys ADD COLUMN last_used REAL;
+    ALTER TABLE keys ADD COLUMN ended_at REAL;
+    ALTER TABLE keys ADD COLUMN ended TEXT;
+    UPDATE keys SET id = 'key_' || lower(hex(randomblob(6)));
+    CREATE UNIQUE INDEX keys_id ON keys (id);
+    CREATE TABLE logins (
+        code TEXT PRIMARY KEY,
+        device_hash TEXT NOT NULL UNIQUE,
+        email TEXT,
+        state TEXT NOT NULL,
+        account INTEGER REFERENCES accounts (id) ON DELETE CASCADE,
+        asked_at REAL NOT NULL,
+        expires_at REAL NOT NULL
+    );
+    """,
 )
 
 
@@ -185,13 +204,13 @@ class UnknownSchema(Exception):
     """The database was written by a newer version of this program."""
 
 
-def migrate(db: sqlite3.Connection) -> None:
-    """Brings the database to this program's schema, each step in one transaction.
+def migrate(db: sqlite3.Connection, *, upto: int = len(_MIGRATIONS)) -> None:
+    """Brings the database to this program's schema, or to an older one, each step in one transaction.
 
     Raises UnknownSchema for a database of a newer program.
     """
     version: int = db.execute("PRAGMA user_version").fetchone()[0]
     if version > len(_MIGRATIONS):
         raise UnknownSchema(f"the database has schema {version}, this program knows up to {len(_MIGRATIONS)}")
-    for number, step in enumerate(_MIGRATIONS[version:], start=version + 1):
+    for number, step in enumerate(_MIGRATIONS[version:upto], start=version + 1):
         db.executescript(f"BEGIN IMMEDIATE; {step} PRAGMA user_version = {number}; COMMIT;")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from .keys import KeyRing
 from .limiter import SlidingWindow
 from .options import Rules
+from .sessions import Sessions
 from .store import Store
 from .ticker import Ticker
 from .waiters import Waiters
@@ -23,3 +24,4 @@ class Site:
     rules: Rules
     windows: dict[str, SlidingWindow] = field(default_factory=dict)
     """The request windows, by the key's digest."""
+    sessions: Sessions = field(default_factory=Sessions)
