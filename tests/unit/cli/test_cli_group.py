@@ -10,7 +10,21 @@ import pytest
 from support.cli import cueworker
 from support.repository import project
 
-SUBCOMMANDS = ["start", "check", "enqueue", "serve"]
+SUBCOMMANDS = [
+    "start",
+    "status",
+    "top",
+    "cancel",
+    "pause",
+    "resume",
+    "scale",
+    "recycle",
+    "reload",
+    "drain",
+    "check",
+    "enqueue",
+    "serve",
+]
 
 
 @pytest.mark.parametrize("option", ["--help", "-h"])
