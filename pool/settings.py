@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .handler import Handler
+from .recycling import NO_LIMITS, Limits
 
 DEFAULT_API_BASE = "https://api.cueapi.ai"
 
@@ -30,3 +31,5 @@ class Settings:
     """How long a drain lets handlers finish before the kill ladder starts."""
     kill_grace: float = 5.0
     """Between TERM and KILL on the kill ladder."""
+    limits: Limits = NO_LIMITS
+    """When a worker process is replaced by a fresh one."""
