@@ -24,6 +24,7 @@ _SUBCOMMANDS = {
     "scale": _Entry("cueworker.cli.scale", "scale", "Set its number of workers."),
     "recycle": _Entry("cueworker.cli.recycle", "recycle", "Give it fresh worker processes."),
     "reload": _Entry("cueworker.cli.reload", "reload", "Let it read its configuration again."),
+    "upgrade": _Entry("cueworker.cli.upgrade", "upgrade", "Go on with the version that is installed now."),
     "drain": _Entry("cueworker.cli.drain", "drain", "Stop it, gently."),
     "check": _Entry("cueworker.cli.check", "check", "Validate the configuration and show what would run."),
     "enqueue": _Entry("cueworker.cli.enqueue", "enqueue", "Run a task once, now; --wait shows its outcome."),

@@ -59,6 +59,12 @@ EVENTS: dict[str, tuple[int, str]] = {
         _INFO,
         "{workers} workers for {handlers} at {server} as {worker_id}; state in {state_dir}",
     ),
+    "pool.upgrading": (_INFO, "{by}: trying the program that is installed now"),
+    "pool.not_upgraded": (_ERROR, "not upgraded, this program goes on: {reason}"),
+    "pool.upgraded": (
+        _INFO,
+        "upgraded from {before} to {version}; {adopted} worker(s) of the earlier program end what they run",
+    ),
     "pool.paused": (
         _WARNING,
         "{by}: paused; nothing more is claimed, what runs goes on. `cueworker resume` or SIGCONT ends it",

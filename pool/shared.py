@@ -19,6 +19,8 @@ class Shared:
     lock: int
     """The descriptor that holds the state directory's lock; kept open by every process of the pool."""
     board: Board
+    board_memory: int | None = None
+    """The descriptor of the board's memory, for the supervisor's handover; None where it has none."""
     offers: Offers
     notices: Notices
     """To the steward's listing: idle, left, refused, hold; lost and resumed, by the supervisor."""

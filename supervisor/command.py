@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,9 +14,10 @@ import setproctitle
 
 from ..client import Budget
 from ..local.discovery import LocalServer
+from ..local.version import version
 from ..pool import prctl
 from ..pool.account import Account
-from ..pool.board import MAX_WORKERS, Board
+from ..pool.board import LAYOUT, MAX_WORKERS, Board
 from ..pool.errors import StateDirBusy, StateDirUnusable
 from ..pool.events import emit
 from ..pool.log import to_stderr
@@ -24,12 +26,14 @@ from ..pool.settings import Settings
 from ..pool.shared import Shared
 from ..pool.state_dir import StateDir
 from .config import ConfigError, LoadedConfig, Overrides, find_config, load_config
+from .handover import Adopted, Handover, take
 from .local_child import PENDING_BASE, PENDING_KEY, LocalChild, LocalServerFailed
 from .operations import TITLE
 from .settlement import settle_all
-from .signals import Signals, hold_back
+from .signals import Signals, hold_back, let_through
 from .supervisor import EXIT_OK, Supervisor
 from .sweep import sweep
+from .upgrade import PROBE
 
 EXIT_CONFIG = 78
 """EX_CONFIG: systemd is told not to try again."""
@@ -37,7 +41,10 @@ EXIT_BUSY = 75
 """EX_TEMPFAIL: another pool holds the state directory."""
 EXIT_UNUSABLE = 73
 """EX_CANTCREAT: the state directory cannot be used, or the local server cannot start."""
+EXIT_INCOMPATIBLE = 76
+"""Of the probe of an upgrade: this version cannot take over running workers."""
 
+RETRY_LOADING = 1.0
 LOCK_PATIENCE = 10.0
 """Seconds beyond `kill_grace` that a starting supervisor waits for its predecessor's clean-up."""
 
@@ -85,6 +92,7 @@ class Options:
     show_default=True,
     help="How much to say on standard error.",
 )
+@click.option(PROBE, "probe", hidden=True, metavar="LAYOUT")
 def main(
     config: Path | None,
     workers: int | None,
@@ -92,6 +100,7 @@ def main(
     state_dir: Path | None,
     worker_id: str | None,
     log_level: str,
+    probe: str | None,
 ) -> None:
     """Supervise a pool of workers for CueAPI.
 
@@ -115,7 +124,23 @@ def main(
     75 another pool holds the state directory; 78 the configuration is wrong.
     """
     to_stderr(log_level)
-    sys.exit(supervise(Options(config, workers, local, state_dir, worker_id)))
+    options = Options(config, workers, local, state_dir, worker_id)
+    sys.exit(supervise(options) if probe is None else could_take_over(options, probe))
+
+
+def could_take_over(options: Options, layout: str) -> int:
+    """Whether this program could take over from a running pool whose board has this layout, as an exit code."""
+    try:
+        options.load()
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        return EXIT_CONFIG
+    if layout != LAYOUT:
+        click.echo(
+            "the new version cannot take over running workers from this one: restart the pool", err=True
+        )
+        return EXIT_INCOMPATIBLE
+    return EXIT_OK
 
 
 def supervise(options: Options) -> int:
@@ -129,26 +154,12 @@ def supervise(options: Options) -> int:
 
 
 def _supervise(options: Options, signals: Signals) -> int:
+    handover = take()
     try:
-        loaded = options.load()
+        return _begin(options, signals) if handover is None else _go_on(options, handover, signals)
     except ConfigError as error:
         click.echo(str(error), err=True)
         return EXIT_CONFIG
-    _warn(loaded)
-    settings = loaded.settings
-    state_dir = StateDir(settings.state_dir.absolute())
-    try:
-        state_dir.prepare()
-        lock = state_dir.lock(wait=settings.kill_grace + LOCK_PATIENCE, abandon=signals.has_end)
-        if lock is None:
-            return EXIT_OK
-        sweep(state_dir)
-        if not settle_all(state_dir):
-            raise StateDirUnusable(
-                f"what an earlier pool left in {state_dir.root} cannot be settled, see above; "
-                "make room on its disk, or give its files back to this user"
-            )
-        return _run(options, settings, state_dir, lock, signals)
     except StateDirBusy as error:
         click.echo(f"cueworker-supervise: {error}", err=True)
         return EXIT_BUSY
@@ -157,23 +168,27 @@ def _supervise(options: Options, signals: Signals) -> int:
         return EXIT_UNUSABLE
 
 
-def _run(options: Options, settings: Settings, state_dir: StateDir, lock: int, signals: Signals) -> int:
-    setproctitle.setproctitle(TITLE)
-    prctl.become_subreaper()
+def _begin(options: Options, signals: Signals) -> int:
+    """Start a pool: what an earlier one left in the state directory is settled first."""
+    loaded = options.load()
+    _warn(loaded)
+    settings = loaded.settings
+    state_dir = StateDir(settings.state_dir.absolute())
+    state_dir.prepare()
+    lock = state_dir.lock(wait=settings.kill_grace + LOCK_PATIENCE, abandon=signals.has_end)
+    if lock is None:
+        return EXIT_OK
+    sweep(state_dir)
+    if not settle_all(state_dir):
+        raise StateDirUnusable(
+            f"what an earlier pool left in {state_dir.root} cannot be settled, see above; "
+            "make room on its disk, or give its files back to this user"
+        )
     local = LocalChild(state_dir.local) if options.local else None
     if local is not None:
         settings = _at(local.start(), settings)
-    shared = Shared(
-        state_dir=state_dir,
-        lock=lock,
-        board=Board(settings.workers),
-        offers=Offers(),
-        notices=Notices(),
-        spooled=Notices(),
-        budget=Budget.create(state_dir.root / "budget.lock"),
-        account=Account(settings.api_key, settings.api_base),
-        supervisor_pid=os.getpid(),
-    )
+    memory = Board.make_memory()
+    shared = _shared(settings, state_dir, lock, Board(settings.workers, memory), memory)
     emit(
         "pool.started",
         workers=settings.workers,
@@ -182,10 +197,73 @@ def _run(options: Options, settings: Settings, state_dir: StateDir, lock: int, s
         worker_id=settings.worker_id,
         state_dir=state_dir.root,
     )
+    return _run(options, settings, shared, local, signals)
+
+
+def _go_on(options: Options, handover: Handover, signals: Signals) -> int:
+    """Take over the pool of this process's earlier program: its lock, its board, and the workers that are busy."""
+    let_through()
+    state_dir = StateDir(handover.state_dir)
+    local = LocalChild(state_dir.local) if options.local else None
+    server = None if local is None or handover.local_server is None else local.adopt(handover.local_server)
+    if local is not None and server is None:
+        server = local.start()
+    settings = _load_in_time(options, signals)
+    settings = replace(settings, worker_id=handover.worker_id, state_dir=handover.state_dir)
+    settings = settings if server is None else _at(server, settings)
+    board = Board(None, handover.board)
+    shared = _shared(settings, state_dir, handover.lock, board, handover.board)
+    emit("pool.upgraded", before=handover.version, version=version(), adopted=len(handover.workers))
+    return _run(options, settings, shared, local, signals, handover.workers)
+
+
+def _load_in_time(options: Options, signals: Signals) -> Settings:
+    """The configuration was right a moment ago. If it is not now, the workers go on meanwhile."""
+    while True:
+        try:
+            loaded = options.load()
+        except ConfigError as error:
+            for problem in error.problems:
+                emit("pool.not_reloaded", reason=problem)
+            if signals.has_end():
+                raise
+            time.sleep(RETRY_LOADING)
+        else:
+            _warn(loaded)
+            return loaded.settings
+
+
+def _shared(settings: Settings, state_dir: StateDir, lock: int, board: Board, memory: int | None) -> Shared:
+    return Shared(
+        state_dir=state_dir,
+        lock=lock,
+        board=board,
+        board_memory=memory,
+        offers=Offers(),
+        notices=Notices(),
+        spooled=Notices(),
+        budget=Budget.create(state_dir.root / "budget.lock"),
+        account=Account(settings.api_key, settings.api_base),
+        supervisor_pid=os.getpid(),
+    )
+
+
+def _run(
+    options: Options,
+    settings: Settings,
+    shared: Shared,
+    local: LocalChild | None,
+    signals: Signals,
+    adopted: Sequence[Adopted] = (),
+) -> int:
+    setproctitle.setproctitle(TITLE)
+    prctl.become_subreaper()
     # On a terminal HUP means that the terminal is gone.
     hangup_drains = sys.stdin is not None and sys.stdin.isatty()
     reload = _reloader(options, settings, local)
-    return Supervisor(settings, shared, signals, reload, hangup_drains=hangup_drains, local=local).run()
+    return Supervisor(
+        settings, shared, signals, reload, hangup_drains=hangup_drains, local=local, adopted=adopted
+    ).run()
 
 
 def _reloader(

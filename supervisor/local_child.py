@@ -32,12 +32,21 @@ class LocalChild:
     def __init__(self, state_dir: Path) -> None:
         self._state_dir = state_dir
         self._process: subprocess.Popen[bytes] | None = None
+        self._adopted: int | None = None
         self.server: LocalServer | None = None
 
     @property
     def pid(self) -> int | None:
         """The server's process, while it has not been reaped."""
-        return None if self._process is None else self._process.pid
+        return self._adopted if self._process is None else self._process.pid
+
+    def adopt(self, pid: int) -> LocalServer | None:
+        """Take over a server that this process's earlier program started; None if it does not run."""
+        self.server = discover(self._state_dir)
+        if self.server is None or self.server.pid != pid:
+            return None
+        self._adopted = pid
+        return self.server
 
     def start(self) -> LocalServer:
         """Start it and wait until it listens. Raises LocalServerFailed."""
@@ -78,9 +87,9 @@ class LocalChild:
 
     def reaped(self, returncode: int) -> None:
         """The supervisor has reaped the process."""
-        assert self._process is not None
-        self._process.returncode = returncode
-        self._process = None
+        if self._process is not None:
+            self._process.returncode = returncode
+        self._process = self._adopted = None
 
     def terminate(self) -> None:
         """Ask it to leave."""
@@ -92,5 +101,5 @@ class LocalChild:
 
     def _signal(self, signum: signal.Signals) -> None:
         # Not by Popen's methods: they look whether it is dead, and would reap it behind the supervisor's back.
-        if self._process is not None:
-            os.kill(self._process.pid, signum)
+        if self.pid is not None:
+            os.kill(self.pid, signum)

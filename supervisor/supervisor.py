@@ -9,11 +9,12 @@ import os
 import random
 import select
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import psutil
 
+from ..local.version import version
 from ..pool import process_tree, steward, worker
 from ..pool.board import MAX_WORKERS, STEWARD, SlotState
 from ..pool.clock import boottime
@@ -25,15 +26,17 @@ from ..pool.spool import Spool
 from .children import Child, fork
 from .control import ControlSocket
 from .control_commands import answer
+from .handover import Adopted, Handover, exec_anew
 from .local_child import LocalChild
 from .operations import Operations
 from .restart import BOOT_TRIES, Exit
 from .settlement import settle_slot
 from .shutdown import Shutdown, Stage
-from .signals import Signals
+from .signals import Signals, hold_back, let_through
 from .slot import HAS_PROCESS, IS_SETTLING, Action, Event, State, next_state
 from .slot_process import SlotProcess
 from .sweep import SWEEP_WITHIN
+from .upgrade import Upgrade, UpgradeStage
 
 HUNG_AFTER = 90.0
 """Seconds without a beat after which a process is stuck: more than any single call of it may take."""
@@ -67,6 +70,7 @@ class Supervisor:
         *,
         hangup_drains: bool,
         local: LocalChild | None,
+        adopted: Sequence[Adopted] = (),
     ) -> None:
         self._settings = settings
         self._shared = shared
@@ -78,7 +82,10 @@ class Supervisor:
         self._shutdown = Shutdown(settings.shutdown_grace, settings.kill_grace)
         self._steward = SlotProcess(STEWARD, "steward", steward.main)
         self._slots: list[SlotProcess] = []
-        self._bystanders = {process.pid for process in psutil.Process().children()}
+        self._bystanders: set[int] = set()
+        self._upgrade = Upgrade()
+        self._adopt(adopted)
+        self._bystanders |= {process.pid for process in psutil.Process().children()} - self._known()
         """Children from before this program was exec'ed: not ours to kill."""
         self._exit_code = EXIT_OK
         self._fresh_from = self._last_turn = boottime()
@@ -99,6 +106,7 @@ class Supervisor:
                 self._on_signal(signum, now)
             self._reap()
             self._advance_shutdown(now)
+            self._advance_upgrade(now)
             self._operations.go_on()
             self._settle(boottime())
             self._refill(boottime())
@@ -135,11 +143,21 @@ class Supervisor:
                 self.scale(min(self._shared.board.slots + 1, MAX_WORKERS), signum.name)
             case signal.SIGTTOU:
                 self.scale(max(self._shared.board.slots - 1, 1), signum.name)
+            case signal.SIGUSR2:
+                self.upgrade(signum.name)
             case signal.SIGQUIT:
                 self._enter(Stage.KILLING, signum.name, now)
             case _:
                 again = self._shutdown.stage is not Stage.NONE
                 self._enter(Stage.STOPPING if again else Stage.DRAINING, signum.name, now)
+
+    def _advance_upgrade(self, now: float) -> None:
+        if not self.is_upgrading:
+            return
+        if self.stage is not Stage.NONE:
+            self._upgrade.fail("the pool is stopping")
+        elif self._upgrade.stage is UpgradeStage.CLEARING and self._is_cleared(now):
+            self._hand_over()
 
     def _advance_shutdown(self, now: float) -> None:
         stage = self._shutdown.due(now)
@@ -178,10 +196,15 @@ class Supervisor:
         """How the pool is being stopped, if it is."""
         return self._shutdown.stage
 
+    @property
+    def is_upgrading(self) -> bool:
+        """Whether this program is about to be replaced."""
+        return self._upgrade.stage is not UpgradeStage.NONE
+
     def scale(self, workers: int, by: str) -> None:
         """Set the number of workers until the next reload."""
         before = self._shared.board.slots
-        if workers != before and self.stage is Stage.NONE:
+        if workers != before and self.stage is Stage.NONE and not self.is_upgrading:
             self._settings = replace(self._settings, workers=workers)
             self._set_size(workers)
             emit("pool.scaled", by=by, workers=workers, before=before)
@@ -196,9 +219,58 @@ class Supervisor:
         settings = self._reload()
         if isinstance(settings, tuple):
             return settings
-        if self.stage is Stage.NONE:
+        if self.stage is Stage.NONE and not self.is_upgrading:
+            # The program that an upgrade brings reads it anyway.
             self._take_over(settings)
         return ()
+
+    def upgrade(self, by: str) -> str | None:
+        """Begin to replace this program by the one that is installed now; returns what is in the way, if any."""
+        if self.stage is not Stage.NONE:
+            return "the pool is stopping"
+        if not self.is_upgrading:
+            if self._shared.board_memory is None:
+                return "only Linux can do that; restart the pool"
+            self._upgrade.begin(by)
+        return None
+
+    def _is_cleared(self, now: float) -> bool:
+        """Whether there is nothing but workers that are at an execution."""
+        states = {slot.state for slot in (*self._slots, self._steward)}
+        if states - HAS_PROCESS - {State.CLOSED} or self._steward.state is not State.CLOSED:
+            return False
+        busy = (self._shared.board.state(slot.cell) is SlotState.BUSY for slot in self._slots if slot.child)
+        return all(busy) or now >= self._upgrade.clear_by
+
+    def _hand_over(self) -> None:
+        assert self._shared.board_memory is not None
+        left = [(slot.cell, slot.child) for slot in self._slots if slot.child is not None]
+        handover = Handover(
+            supervisor_pid=os.getpid(),
+            version=version(),
+            worker_id=self._settings.worker_id,
+            state_dir=self._shared.state_dir.root,
+            lock=self._shared.lock,
+            board=self._shared.board_memory,
+            workers=tuple(Adopted(cell, child.pid, child.born) for cell, child in left),
+            local_server=None if self._local is None else self._local.pid,
+        )
+        self._control.close()
+        hold_back()
+        try:
+            exec_anew(handover)
+        except OSError as error:
+            let_through()
+            self._upgrade.fail(f"the new program cannot be run: {error.strerror}")
+            self._set_size(self._settings.workers)
+            self._feed(self._steward, Event.OPEN)
+
+    def _adopt(self, adopted: Sequence[Adopted]) -> None:
+        """Take over the workers of this process's earlier program: each leaves after its execution."""
+        self._grow(max((one.cell + 1 for one in adopted), default=0))
+        for one in adopted:
+            slot = self._slots[one.cell]
+            slot.child, slot.state = Child(one.pid, None, one.born), State.RETIRING
 
     def _take_over(self, settings: Settings) -> None:
         self._settings = settings
@@ -210,12 +282,14 @@ class Supervisor:
         emit("pool.reloaded")
 
     def _set_size(self, workers: int) -> None:
-        while len(self._slots) < workers:
-            cell = len(self._slots)
-            self._slots.append(SlotProcess(cell, f"worker {cell}", worker.main))
+        self._grow(workers)
         self._shared.board.resize(workers)
         for slot in self._slots:
             self._feed(slot, Event.OPEN if slot.cell < workers else Event.CLOSE)
+
+    def _grow(self, slots: int) -> None:
+        for cell in range(len(self._slots), slots):
+            self._slots.append(SlotProcess(cell, f"worker {cell}", worker.main))
 
     # The slots' table and its actions.
 
@@ -282,6 +356,11 @@ class Supervisor:
                 emit("local.died", how=_in_words(returncode))
                 self._local_at = boottime() + TICK
             return
+        if pid == self._upgrade.probe_pid:
+            if self._upgrade.reaped(returncode, boottime()):
+                self._feed_workers(Event.CLOSE)
+                self._feed(self._steward, Event.CLOSE)
+            return
         for slot in (*self._slots, self._steward):
             if slot.child is not None and slot.child.pid == pid:
                 self._on_slot_exit(slot, slot.child, returncode)
@@ -341,9 +420,8 @@ class Supervisor:
 
     def _known(self) -> set[int]:
         known = {slot.child.pid for slot in (*self._slots, self._steward) if slot.child is not None}
-        if self._local is not None and self._local.pid is not None:
-            known.add(self._local.pid)
-        return known | self._bystanders
+        others = (None if self._local is None else self._local.pid, self._upgrade.probe_pid)
+        return known | self._bystanders | {pid for pid in others if pid is not None}
 
     def _refill(self, now: float) -> None:
         for slot in (*self._slots, self._steward):

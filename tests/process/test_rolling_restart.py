@@ -1,4 +1,4 @@
-"""Rolling restarts under load: reloads that replace every worker, and restarts of the whole pool (promises 1 and 6).
+"""Rolling restarts under load: reloads, upgrades in place and restarts of the whole pool (promises 1 and 6).
 
 Three in the suite, a hundred with `CUEWORKER_SOAK=1`.
 """
@@ -19,8 +19,7 @@ from support.stage import Stage, staged
 from support.waiting import until
 
 RESTARTS = 100 if os.environ.get("CUEWORKER_SOAK") == "1" else 3
-FULL_EVERY = 5
-"""Each fifth restart is one of the whole pool; the others replace its workers and its steward one by one."""
+KINDS = ("reload", "upgrade", "whole", "reload", "upgrade")
 
 
 @pytest.fixture
@@ -53,10 +52,10 @@ def test_restarts_under_load_lose_nothing_and_double_nothing(stage: Stage, tmp_p
     with ThreadPoolExecutor(1) as thread:
         loading = thread.submit(load)
         try:
-            for number in range(1, RESTARTS + 1):
+            for number in range(RESTARTS):
                 seen = done()
                 until(lambda: done() > seen, "work is done meanwhile")  # noqa: B023
-                restart(stage, whole=number % FULL_EVERY == 3)
+                restart(stage, KINDS[number % len(KINDS)])
         finally:
             over.set()
         loading.result(120)
@@ -72,15 +71,19 @@ def test_restarts_under_load_lose_nothing_and_double_nothing(stage: Stage, tmp_p
     print(f"{RESTARTS} rolling restarts, {len(fired)} executions: 0 lost, 0 doubled")
 
 
-def restart(stage: Stage, *, whole: bool) -> None:
-    """By SIGHUP: every worker is replaced as soon as it is idle. Or the whole pool, as a service manager does."""
-    if whole:
-        assert stage.pool.stop() == 0
-        stage.pool.start()
+def restart(stage: Stage, kind: str) -> None:
+    """By SIGHUP or SIGUSR2, every worker is replaced as soon as it is idle; or all, as a service manager does."""
+    pool = stage.pool
+    if kind == "whole":
+        assert pool.stop() == 0
+        pool.start()
         return
-    before = {worker.pid for worker in stage.pool.workers()}
-    stage.pool.send(signal.SIGHUP)
+    before = {worker.pid for worker in pool.workers()}
+    upgraded = len(pool.events("pool.upgraded"))
+    pool.send(signal.SIGHUP if kind == "reload" else signal.SIGUSR2)
+    if kind == "upgrade":
+        pool.wait_for_event("pool.upgraded", upgraded + 1)
     until(
-        lambda: len(now := {w.pid for w in stage.pool.workers()}) == 4 and not now & before,
+        lambda: len(now := {worker.pid for worker in pool.workers()}) == 4 and not now & before,
         "every worker is a new one",
     )
