@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from ..supervisor.control_path import address_of
 
 PATIENCE = 15.0
 """Seconds for an answer: a pool drops clients that say nothing after 5, and others may stand in line before us."""
+
+_AGAIN = 0.05
 
 Answer = dict[str, Any]
 
@@ -54,7 +57,7 @@ class PoolClient:
             connection.settimeout(PATIENCE)
             try:
                 with address_of(self.state_dir.control) as address:
-                    connection.connect(address)
+                    _connect(connection, address)
             except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError) as error:
                 raise self._nobody() from error
             except OSError as error:
@@ -101,6 +104,19 @@ class PoolClient:
         finally:
             os.close(descriptor)
         return False
+
+
+def _connect(connection: socket.socket, address: str) -> None:
+    """Connect, waiting for a place in the line before a pool that is busy with others. Raises OSError."""
+    give_up = time.monotonic() + PATIENCE
+    while True:
+        try:
+            connection.connect(address)
+            return
+        except BlockingIOError:
+            if time.monotonic() >= give_up:
+                raise
+            time.sleep(_AGAIN)
 
 
 def find_state_dir(config: Path | None, state_dir: Path | None) -> Path:

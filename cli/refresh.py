@@ -6,8 +6,7 @@ import contextlib
 import itertools
 import sys
 import time
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable
 
 import click
 
@@ -15,29 +14,28 @@ _HOME, _CLEAR_LINE_END, _CLEAR_BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
 _CLEAR = "\x1b[2J"
 
 
-class Screen(Protocol):
-    """Shows a text; `clear` in the place of the one before it, where there is a terminal."""
+def again_and_again(show: Callable[[], None], interval: float, times: int | None = None) -> None:
+    """Call `show` every `interval` seconds, that many times or for ever; Ctrl-C ends it quietly."""
+    with contextlib.suppress(KeyboardInterrupt):
+        for turn in itertools.count(1):
+            show()
+            if turn == times:
+                return
+            time.sleep(interval)
 
-    def __call__(self, text: str, *, clear: bool = True) -> None: ...
 
+class Screen:
+    """Shows texts, each in the place of the one before it where there is a terminal."""
 
-def refreshed(interval: float, frames: int | None) -> Iterator[Screen]:
-    """A screen every `interval` seconds, `frames` times or for ever; ends quietly at Ctrl-C."""
-    is_first = True
+    def __init__(self) -> None:
+        self._clear = _CLEAR if sys.stdout.isatty() else None
 
-    def show(text: str, *, clear: bool = True) -> None:
-        nonlocal is_first
-        if not clear or not sys.stdout.isatty():
+    def show(self, text: str) -> None:
+        """Show a text."""
+        if self._clear is None:
             click.echo(text)
             return
         # Overwritten rather than cleared: a cleared screen flickers.
         lines = text.replace("\n", f"{_CLEAR_LINE_END}\n")
-        click.echo(f"{_CLEAR if is_first else ''}{_HOME}{lines}{_CLEAR_LINE_END}\n{_CLEAR_BELOW}", nl=False)
-        is_first = False
-
-    with contextlib.suppress(KeyboardInterrupt):
-        for frame in itertools.count(1):
-            yield show
-            if frame == frames:
-                return
-            time.sleep(interval)
+        click.echo(f"{self._clear}{_HOME}{lines}{_CLEAR_LINE_END}\n{_CLEAR_BELOW}", nl=False)
+        self._clear = ""

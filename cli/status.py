@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from .pool_command import PoolCommand, pool_of, which_pool
-from .refresh import refreshed
+from .refresh import Screen, again_and_again
 from .status_text import text
 
 
@@ -32,10 +32,15 @@ def status(config: Path | None, state_dir: Path | None, as_json: bool, watch: bo
     cueworker status --watch             until Ctrl-C
     """
     pool = pool_of(config, state_dir)
-    if not watch:
+    screen = Screen()
+
+    def show() -> None:
         found = pool.ask("status")
-        click.echo(json.dumps(found) if as_json else text(found))
-        return
-    for screen in refreshed(interval, None):
-        found = pool.ask("status")
-        screen(json.dumps(found) if as_json else text(found), clear=not as_json)
+        if as_json:
+            click.echo(json.dumps(found))
+        elif watch:
+            screen.show(text(found))
+        else:
+            click.echo(text(found))
+
+    again_and_again(show, interval, None if watch else 1)

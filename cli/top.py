@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +14,12 @@ from .output_tail import last_lines
 from .pool_client import PoolClient
 from .pool_command import PoolCommand, pool_of, which_pool
 from .process_usage import below
-from .refresh import refreshed
+from .refresh import Screen, again_and_again
 from .top_frame import Line, frame
 
 if TYPE_CHECKING:
     from rich.console import Group
+    from rich.live import Live
 
 
 @click.command(cls=PoolCommand)
@@ -58,10 +58,8 @@ def top(
     cueworker top --frames 1             once, for a file or a chat
     """
     pool = pool_of(config, state_dir)
-    pictures = _pictures(pool, lines, interval, frames)
-    if plain or not sys.stdout.isatty() or not _with_rich(pictures):
-        for screen in refreshed(interval, frames):
-            screen("\n".join(line.text for line in _picture(pool, lines)))
+    with _screen(plain) as show:
+        again_and_again(lambda: show(_picture(pool, lines)), interval, frames)
 
 
 def _picture(pool: PoolClient, lines: int) -> list[Line]:
@@ -76,26 +74,24 @@ def _picture(pool: PoolClient, lines: int) -> list[Line]:
     return frame(status, usage, output)
 
 
-def _pictures(pool: PoolClient, lines: int, interval: float, frames: int | None) -> Iterator[list[Line]]:
-    shown = 0
-    while True:
-        yield _picture(pool, lines)
-        shown += 1
-        if shown == frames:
-            return
-        time.sleep(interval)
+@contextlib.contextmanager
+def _screen(plain: bool) -> Iterator[Callable[[list[Line]], None]]:
+    """What shows a picture: in colour where there is a terminal and `rich`."""
+    live = None if plain or not sys.stdout.isatty() else _live()
+    if live is None:
+        screen = Screen()
+        yield lambda picture: screen.show("\n".join(line.text for line in picture))
+    else:
+        with live:
+            yield lambda picture: live.update(_rendered(picture), refresh=True)
 
 
-def _with_rich(pictures: Iterator[list[Line]]) -> bool:
-    """Show the pictures in colour; False, and nothing shown, if `rich` is not installed."""
+def _live() -> Live | None:
     try:
         from rich.live import Live
     except ImportError:
-        return False
-    with contextlib.suppress(KeyboardInterrupt), Live(auto_refresh=False) as live:
-        for picture in pictures:
-            live.update(_rendered(picture), refresh=True)
-    return True
+        return None
+    return Live(auto_refresh=False)
 
 
 def _rendered(picture: list[Line]) -> Group:

@@ -129,11 +129,15 @@ def _carry_out(request: Request, pool: Pool) -> Answer:
             return {"ok": True, "changed": not was, "running": len(pool.running())}
 
 
+def meant(wanted: str, running: Sequence[Running]) -> list[Running]:
+    """The executions with that id; with none, those whose ids begin so."""
+    same = [one for one in running if one.execution_id == wanted]
+    return same or [one for one in running if one.execution_id.startswith(wanted)]
+
+
 def _cancel(wanted: str, pool: Pool) -> Answer:
     running = pool.running()
-    found = [one for one in running if one.execution_id == wanted] or [
-        one for one in running if one.execution_id.startswith(wanted)
-    ]
+    found = meant(wanted, running)
     if not found:
         there = ", ".join(f"{one.execution_id} ({one.task})" for one in running) or "nothing"
         return failure("not_found", f"no running execution's id begins with {wanted}; running: {there}")
