@@ -21,13 +21,16 @@ class Shared:
     board: Board
     offers: Offers
     notices: Notices
-    """To the steward's listing: idle, refused, hold; lost, by the supervisor."""
+    """To the steward's listing: idle, refused, hold; lost and account, by the supervisor."""
     spooled: Notices
-    """To the steward's courier, which must not wait for a listing: there is a report to carry."""
+    """To the steward's courier, which must not wait for a listing: there is a report to carry, or another account."""
+    approved: Notices
+    """To the supervisor: a key that the steward's login was given."""
     budget: Budget
     account: Account
     supervisor_pid: int
 
     def descriptors(self) -> set[int]:
         """What a forked process keeps open besides its standard streams."""
-        return {self.lock, *self.offers.filenos(), *self.notices.filenos(), *self.spooled.filenos()}
+        sockets = (self.offers, self.notices, self.spooled, self.approved)
+        return {self.lock, *(number for ends in sockets for number in ends.filenos())}

@@ -23,7 +23,9 @@ from ..pool.offers import Notices, Offers
 from ..pool.settings import Settings
 from ..pool.shared import Shared
 from ..pool.state_dir import StateDir
+from .account_keeper import AccountKeeper
 from .config import ConfigError, LoadedConfig, Overrides, find_config, load_config
+from .keys_of_pool import KeysOfLocalServer, KeysOfPool
 from .local_child import PENDING_BASE, PENDING_KEY, LocalChild, LocalServerFailed
 from .settlement import settle_all
 from .signals import Signals, hold_back
@@ -51,9 +53,13 @@ class Options:
     state_dir: Path | None
     worker_id: str | None
 
+    def path(self) -> Path:
+        """The configuration's file. Raises ConfigError."""
+        return find_config(self.config, os.environ, Path.cwd())
+
     def load(self) -> LoadedConfig:
         """The configuration with the command line's word. Raises ConfigError."""
-        path = find_config(self.config, os.environ, Path.cwd())
+        path = self.path()
         overrides = Overrides(workers=self.workers, state_dir=self.state_dir, worker_id=self.worker_id)
         if self.local:
             overrides = replace(overrides, api_key=PENDING_KEY, api_base=PENDING_BASE)
@@ -105,7 +111,8 @@ def main(
                 (on a terminal: drain)
 
     Exit codes: 0 stopped as asked; 70 no worker could start; 73 state directory or local server unusable;
-    75 another pool holds the state directory; 78 the configuration is wrong.
+    75 another pool holds the state directory; 77 the server refuses the API key and `on_auth_failure: exit` is set;
+    78 the configuration is wrong.
     """
     to_stderr(log_level)
     sys.exit(supervise(Options(config, workers, local, state_dir, worker_id)))
@@ -163,6 +170,7 @@ def _run(options: Options, settings: Settings, state_dir: StateDir, lock: int, s
         offers=Offers(),
         notices=Notices(),
         spooled=Notices(),
+        approved=Notices(),
         budget=Budget.create(state_dir.root / "budget.lock"),
         account=Account(settings.api_key, settings.api_base),
         supervisor_pid=os.getpid(),
@@ -177,7 +185,9 @@ def _run(options: Options, settings: Settings, state_dir: StateDir, lock: int, s
     )
     # On a terminal HUP means that the terminal is gone.
     reload = None if sys.stdin is not None and sys.stdin.isatty() else _reloader(options, settings, local)
-    return Supervisor(settings, shared, signals, reload, local).run()
+    keys = KeysOfPool(options.load, options.path(), os.environ) if local is None else KeysOfLocalServer(local)
+    keeper = AccountKeeper(shared.account, shared.approved, (shared.notices, shared.spooled), keys)
+    return Supervisor(settings, shared, signals, reload, local, account=keeper).run()
 
 
 def _reloader(options: Options, running: Settings, local: LocalChild | None) -> Callable[[], Settings | None]:
@@ -203,7 +213,8 @@ def _reloader(options: Options, running: Settings, local: LocalChild | None) -> 
 
 
 def _at(server: LocalServer, settings: Settings) -> Settings:
-    return replace(settings, api_base=server.url, api_key=server.api_key)
+    # Its key comes from its own directory alone: there is nobody to ask for another.
+    return replace(settings, api_base=server.url, api_key=server.api_key, email=None)
 
 
 def _warn(loaded: LoadedConfig) -> None:

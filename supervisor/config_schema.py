@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from ..pool.board import MAX_WORKERS
 from ..pool.handler import OnLeaseLost
+from ..pool.settings import OnAuthFailure
 from .config_field import Field, seconds, written
 
 MAX_SECONDS = 1e9
@@ -32,6 +33,7 @@ GRACE: Field[float] = Field(_NotNegative, _DURATION.replace("above 0", "from 0 o
 POLL_INTERVAL: Field[float | Literal["auto"]] = Field(
     _Positive | Literal["auto"], f"auto, or {_DURATION}", seconds
 )
+ON_AUTH_FAILURE: Field[OnAuthFailure] = Field(Literal["wait", "exit"], "wait or exit")
 ON_LEASE_LOST: Field[OnLeaseLost] = Field(Literal["kill", "finish"], "kill or finish")
 TEMPLATES: Field[Literal["paste"]] = Field(
     Literal["paste"], "paste", remedy="leave it out: templates are passed as quoted references"
@@ -44,6 +46,7 @@ TOP: dict[str, Field[Any] | None] = {
     "api_base": TEXT,
     "worker_id": WORKER_ID,
     "email": TEXT,
+    "on_auth_failure": ON_AUTH_FAILURE,
     "poll_interval": POLL_INTERVAL,
     "heartbeat_interval": DURATION,
     "max_concurrent": WORKERS,

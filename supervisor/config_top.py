@@ -13,7 +13,17 @@ from .config_field import Field, T
 from .config_node import Document, Entry, place
 from .config_paths import default_state_dir, expand_home
 from .config_problem import NOWHERE, ConfigError, Place
-from .config_schema import API_KEY, DURATION, GRACE, ON_LEASE_LOST, POLL_INTERVAL, TEXT, WORKER_ID, WORKERS
+from .config_schema import (
+    API_KEY,
+    DURATION,
+    GRACE,
+    ON_AUTH_FAILURE,
+    ON_LEASE_LOST,
+    POLL_INTERVAL,
+    TEXT,
+    WORKER_ID,
+    WORKERS,
+)
 from .config_url import normalize_api_base, sends_key_in_clear
 from .credentials import Credentials, readable_by_others, resolve_api_key
 
@@ -60,6 +70,7 @@ class Top:
             state_dir=self._state_dir(worker_id),
             handlers={},
             email=self._get("email", TEXT),
+            on_auth_failure=self._get("on_auth_failure", ON_AUTH_FAILURE) or Settings.on_auth_failure,
             workers=self._workers(),
             poll_interval=self._poll_interval(),
             heartbeat_interval=self._or_default("heartbeat_interval", DURATION, Settings.heartbeat_interval),

@@ -22,6 +22,7 @@ from ..pool.kill_ladder import QUIET_SCANS, RESCAN
 from ..pool.settings import Settings
 from ..pool.shared import Shared
 from ..pool.spool import Spool
+from .account_keeper import AccountKeeper
 from .children import Child, fork
 from .local_child import LocalChild
 from .restart import BOOT_TRIES, Exit, Restarts
@@ -45,6 +46,8 @@ RETRY_DESTROYING = 5.0
 
 EXIT_OK = 0
 EXIT_CANNOT_BOOT = 70
+EXIT_BAD_KEY = 77
+"""EX_NOPERM: the server refuses the API key (`on_auth_failure: exit`)."""
 
 _SIGNAL_OF = {
     Action.ASK_TO_LEAVE: signal.SIGTERM,
@@ -83,12 +86,15 @@ class Supervisor:
         signals: Signals,
         reload: Callable[[], Settings | None] | None,
         local: LocalChild | None,
+        *,
+        account: AccountKeeper,
     ) -> None:
         self._settings = settings
         self._shared = shared
         self._signals = signals
         self._reload = reload
         self._local = local
+        self._account = account
         self._local_at = 0.0
         self._shutdown = Shutdown(settings.shutdown_grace, settings.kill_grace)
         self._steward = _Slot(STEWARD, "steward", steward.main)
@@ -112,6 +118,7 @@ class Supervisor:
             for signum in self._signals.take():
                 self._on_signal(signum, now)
             self._reap()
+            self._look_after_key(now)
             self._advance_shutdown(now)
             self._settle(boottime())
             self._refill(boottime())
@@ -119,7 +126,12 @@ class Supervisor:
             if self._is_over():
                 break
             self._last_turn = boottime()
-            select.select([self._signals], [], [], max(0.0, self._next_event() - self._last_turn))
+            select.select(
+                [self._signals.fileno(), self._account.fileno()],
+                [],
+                [],
+                max(0.0, self._next_event() - self._last_turn),
+            )
         emit("pool.stopped", waiting=len(Spool(self._shared.state_dir).paths()))
         return self._exit_code
 
@@ -134,6 +146,12 @@ class Supervisor:
             self._enter(
                 Stage.DRAINING if self._shutdown.stage is Stage.NONE else Stage.STOPPING, signum.name, now
             )
+
+    def _look_after_key(self, now: float) -> None:
+        refused = self._account.look(now)
+        if refused and self._settings.on_auth_failure == "exit" and self._shutdown.stage is Stage.NONE:
+            self._exit_code = EXIT_BAD_KEY
+            self._enter(Stage.DRAINING, "the API key is refused", now)
 
     def _advance_shutdown(self, now: float) -> None:
         stage = self._shutdown.due(now)
