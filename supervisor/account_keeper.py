@@ -61,17 +61,17 @@ class AccountKeeper:
         self._next_look = 0.0
         self._seen: Hashable = None
         self._found: Found | None = None
-        self._told = False
-        """Whether it has been said that the key is refused."""
+        self._told_of: tuple[str, str] | None = None
+        """The account that has been said to be refused."""
 
     def look(self, now: float) -> bool:
         """Do what is to be done about the key; True while it is surely refused and there is no other."""
         for notice in self._approved.drain():
             self._take_approved(notice)
         if not self._account.is_refused:
-            if self._told:
+            if self._told_of is not None and self._told_of == self._account.read():
                 emit("account.accepted")
-            self._refused_since, self._told = None, False
+            self._refused_since = self._told_of = None
             return False
         if self._refused_since is None:
             self._refused_since, self._seen = now, None
@@ -81,7 +81,7 @@ class AccountKeeper:
                 return False
         if now >= self._refused_since + SURE_AFTER:
             self._say_refused()
-        return self._told
+        return self._told_of is not None
 
     def fileno(self) -> int:
         """Readable when the steward has something to say."""
@@ -104,8 +104,8 @@ class AccountKeeper:
         return True
 
     def _say_refused(self) -> None:
-        if not self._told:
-            self._told = True
+        if self._told_of is None:
+            self._told_of = self._account.read()
             known = self._found
             emit(
                 "account.refused",
@@ -129,7 +129,7 @@ class AccountKeeper:
 
     def _publish(self, api_key: str, api_base: str, source: str) -> None:
         self._account.publish(api_key, api_base)
-        self._refused_since, self._told = None, False
+        self._refused_since = self._told_of = None
         for notices in self._concerned:
             notices.send("account")
         emit("account.changed", source=source)

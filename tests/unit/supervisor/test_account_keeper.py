@@ -72,6 +72,18 @@ def test_one_refusal_is_not_yet_a_bad_key(tmp_path: Path, caplog: pytest.LogCapt
     assert keeper.said() == ["account.accepted"]
 
 
+def test_a_reload_with_another_key_says_nothing_of_the_old_one(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    keeper = Keeper(tmp_path, CONFIG, caplog)
+    keeper.refuse()
+    keeper.look()
+    assert keeper.look(SURE_AFTER)
+    keeper.account.publish(NEW, BASE)
+    assert not keeper.look()
+    assert keeper.said() == ["account.refused"]
+
+
 def test_a_key_that_was_changed_before_anybody_was_refused_is_found_at_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
