@@ -23,6 +23,8 @@ _SUBCOMMANDS = {
     "regenerate-key": _Entry(
         "cueworker.cli.regenerate_key", "regenerate_key", "Replace the API key; the old one dies at once."
     ),
+    "keys": _Entry("cueworker.cli.keys", "keys", "List, make and revoke the embedded server's API keys."),
+    "logins": _Entry("cueworker.cli.logins", "logins", "Approve or deny logins at the embedded server."),
     "serve": _Entry("cueworker.cli.serve", "serve", "Run the embedded CueAPI server by itself."),
 }
 

@@ -105,7 +105,7 @@ async def regenerate_key(site: Site, call: Call) -> Answer:
 
 
 async def whoami(site: Site, call: Call) -> Answer:
-    """GET /v1/auth/me."""
+    """GET /v1/auth/me: asked by the official command line; PROTOCOL.md does not name it."""
     told = usage.report(
         site.store.db, call.account, site.rules, requests_used=call.requests_used, now=call.now
     )

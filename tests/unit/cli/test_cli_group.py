@@ -10,7 +10,7 @@ import pytest
 from support.cli import cueworker
 from support.repository import project
 
-SUBCOMMANDS = ["start", "check", "enqueue", "login", "whoami", "regenerate-key", "serve"]
+SUBCOMMANDS = ["start", "check", "enqueue", "login", "whoami", "regenerate-key", "keys", "logins", "serve"]
 
 
 @pytest.mark.parametrize("option", ["--help", "-h"])
