@@ -46,7 +46,7 @@ class Endpoint:
                 headers |= allowance.warning(
                     self._site.store.db, call.account, self._site.rules, now=call.now
                 )
-            await call.read_body()
+            await call.read_body(within=self._site.rules.body_within)
             answer = await self._handler(self._site, call)
             await self._site.store.settled()
         except ClientGone:

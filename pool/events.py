@@ -54,6 +54,21 @@ EVENTS: dict[str, tuple[int, str]] = {
     "listing.recovered": (_INFO, "listing works again"),
     "presence.failed": (_WARNING, "cannot register this worker: {reason}"),
     "presence.recovered": (_INFO, "registered with the server again"),
+    # The account.
+    "account.refused": (
+        _ERROR,
+        "the server refuses the API key from {source}; nothing is claimed until there is another: {remedy}",
+    ),
+    "account.accepted": (_INFO, "the server takes the API key again"),
+    "account.changed": (_INFO, "another API key, from {source}: going on with it"),
+    "account.unreadable": (_ERROR, "cannot look for another API key: {reason}"),
+    "account.unsaved": (_ERROR, "the new API key holds until the pool stops, for it is not kept: {reason}"),
+    "login.asked": (
+        _WARNING,
+        "asked {email} for another API key: follow the link in the e-mail, or approve at {url}",
+    ),
+    "login.approved": (_INFO, "{email} approved another API key"),
+    "login.failed": (_ERROR, "no other API key by e-mail to {email}, next try in {seconds:.0f} s: {reason}"),
     # Processes.
     "pool.started": (
         _INFO,

@@ -183,14 +183,16 @@ class _Execution:
 
     def _prepare(self, marker: str) -> invocation.Invocation:
         context, offer = self._context, self._offer
+        # Another key may have been found since this worker began.
+        api_key, api_base = context.account.read() or (context.settings.api_key, context.settings.api_base)
         facts = invocation.Facts(
             execution_id=offer.execution_id,
             cue_id=offer.cue_id,
             cue_name=offer.cue_name,
             worker_id=context.settings.worker_id,
             payload=json.loads(offer.payload),
-            api_key=context.settings.api_key,
-            base_url=context.settings.api_base,
+            api_key=api_key,
+            base_url=api_base,
             outcome_file=str(self._workspace.outcome_file),
             payload_file=str(self._workspace.payload_file),
             marker=(process_tree.MARKER, marker),

@@ -110,6 +110,7 @@ def _context(slot: int, settings: Settings, shared: Shared, stop: StopSignals) -
         slot=slot,
         started=start_time(os.getpid()) or "",
         settings=settings,
+        account=shared.account,
         state_dir=shared.state_dir,
         source=connect(),
         keeper=LeaseKeeper(connect, settings.heartbeat_interval, settings.workers),

@@ -25,8 +25,10 @@ from ..pool.offers import Notices, Offers
 from ..pool.settings import Settings
 from ..pool.shared import Shared
 from ..pool.state_dir import StateDir
+from .account_keeper import AccountKeeper
 from .config import ConfigError, LoadedConfig, Overrides, find_config, load_config
 from .handover import Adopted, Handover, take
+from .keys_of_pool import KeysOfLocalServer, KeysOfPool
 from .local_child import PENDING_BASE, PENDING_KEY, LocalChild, LocalServerFailed
 from .operations import TITLE
 from .settlement import settle_all
@@ -59,9 +61,13 @@ class Options:
     state_dir: Path | None
     worker_id: str | None
 
+    def path(self) -> Path:
+        """The configuration's file. Raises ConfigError."""
+        return find_config(self.config, os.environ, Path.cwd())
+
     def load(self) -> LoadedConfig:
         """The configuration with the command line's word. Raises ConfigError."""
-        path = find_config(self.config, os.environ, Path.cwd())
+        path = self.path()
         overrides = Overrides(workers=self.workers, state_dir=self.state_dir, worker_id=self.worker_id)
         if self.local:
             overrides = replace(overrides, api_key=PENDING_KEY, api_base=PENDING_BASE)
@@ -121,7 +127,8 @@ def main(
     `drain`.
 
     Exit codes: 0 stopped as asked; 70 no worker could start; 73 state directory or local server unusable;
-    75 another pool holds the state directory; 78 the configuration is wrong.
+    75 another pool holds the state directory; 77 the server refuses the API key and `on_auth_failure: exit` is set;
+    78 the configuration is wrong.
     """
     to_stderr(log_level)
     options = Options(config, workers, local, state_dir, worker_id)
@@ -242,6 +249,7 @@ def _shared(settings: Settings, state_dir: StateDir, lock: int, board: Board, me
         offers=Offers(),
         notices=Notices(),
         spooled=Notices(),
+        approved=Notices(),
         budget=Budget.create(state_dir.root / "budget.lock"),
         account=Account(settings.api_key, settings.api_base),
         supervisor_pid=os.getpid(),
@@ -261,8 +269,17 @@ def _run(
     # On a terminal HUP means that the terminal is gone.
     hangup_drains = sys.stdin is not None and sys.stdin.isatty()
     reload = _reloader(options, settings, local)
+    keys = KeysOfPool(options.load, options.path(), os.environ) if local is None else KeysOfLocalServer(local)
+    keeper = AccountKeeper(shared.account, shared.approved, (shared.notices, shared.spooled), keys)
     return Supervisor(
-        settings, shared, signals, reload, hangup_drains=hangup_drains, local=local, adopted=adopted
+        settings,
+        shared,
+        signals,
+        reload,
+        hangup_drains=hangup_drains,
+        local=local,
+        account=keeper,
+        adopted=adopted,
     ).run()
 
 
@@ -293,7 +310,8 @@ def _reloader(
 
 
 def _at(server: LocalServer, settings: Settings) -> Settings:
-    return replace(settings, api_base=server.url, api_key=server.api_key)
+    # Its key comes from its own directory alone: there is nobody to ask for another.
+    return replace(settings, api_base=server.url, api_key=server.api_key, email=None)
 
 
 def _warn(loaded: LoadedConfig) -> None:

@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from ..pool.board import MAX_WORKERS
 from ..pool.handler import OnLeaseLost
+from ..pool.settings import OnAuthFailure
 from .config_field import Field, bytes_, seconds, written
 
 MAX_SECONDS = 1e9
@@ -42,6 +43,7 @@ MEMORY: Field[int] = Field(
 AGE: Field[float] = Field(
     Annotated[float, Meta(ge=1, le=MAX_SECONDS)], _DURATION.replace("above 0", "from 1 on"), seconds
 )
+ON_AUTH_FAILURE: Field[OnAuthFailure] = Field(Literal["wait", "exit"], "wait or exit")
 ON_LEASE_LOST: Field[OnLeaseLost] = Field(Literal["kill", "finish"], "kill or finish")
 TEMPLATES: Field[Literal["paste"]] = Field(
     Literal["paste"], "paste", remedy="leave it out: templates are passed as quoted references"
@@ -54,6 +56,7 @@ TOP: dict[str, Field[Any] | None] = {
     "api_base": TEXT,
     "worker_id": WORKER_ID,
     "email": TEXT,
+    "on_auth_failure": ON_AUTH_FAILURE,
     "poll_interval": POLL_INTERVAL,
     "heartbeat_interval": DURATION,
     "max_concurrent": WORKERS,

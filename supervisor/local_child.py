@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ..local.discovery import LocalServer, discover
+from ..local.discovery import KEY_FILE, LocalServer, discover
 from ..pool.events import emit
 
 READY_WITHIN = 20.0
@@ -67,6 +67,17 @@ class LocalChild:
             time.sleep(0.02)
         self.kill()
         raise LocalServerFailed(f"the local server did not listen within {READY_WITHIN:g} s")
+
+    @property
+    def key_file(self) -> Path:
+        """Where the server keeps its own key."""
+        return self._state_dir / KEY_FILE
+
+    def look_again(self) -> LocalServer:
+        """The server with the key that it has now; what is known of it, while it does not run."""
+        assert self.server is not None, "it has been started"
+        self.server = discover(self._state_dir) or self.server
+        return self.server
 
     def spawn(self) -> None:
         """Start the process, on the port that it had before if it had one. Raises OSError."""

@@ -23,6 +23,7 @@ from ..pool.kill_ladder import QUIET_SCANS, RESCAN
 from ..pool.settings import Settings
 from ..pool.shared import Shared
 from ..pool.spool import Spool
+from .account_keeper import AccountKeeper
 from .children import Child, fork
 from .control import ControlSocket
 from .control_commands import answer
@@ -50,6 +51,8 @@ RETRY_DESTROYING = 5.0
 
 EXIT_OK = 0
 EXIT_CANNOT_BOOT = 70
+EXIT_BAD_KEY = 77
+"""EX_NOPERM: the server refuses the API key (`on_auth_failure: exit`)."""
 
 _SIGNAL_OF = {
     Action.ASK_TO_LEAVE: signal.SIGTERM,
@@ -70,6 +73,7 @@ class Supervisor:
         *,
         hangup_drains: bool,
         local: LocalChild | None,
+        account: AccountKeeper,
         adopted: Sequence[Adopted] = (),
     ) -> None:
         self._settings = settings
@@ -78,6 +82,7 @@ class Supervisor:
         self._reload = reload
         self._hangup_drains = hangup_drains
         self._local = local
+        self._account = account
         self._local_at = 0.0
         self._shutdown = Shutdown(settings.shutdown_grace, settings.kill_grace)
         self._steward = SlotProcess(STEWARD, "steward", steward.main)
@@ -105,6 +110,7 @@ class Supervisor:
             for signum in self._signals.take():
                 self._on_signal(signum, now)
             self._reap()
+            self._look_after_key(now)
             self._advance_shutdown(now)
             self._advance_upgrade(now)
             self._operations.go_on()
@@ -124,6 +130,7 @@ class Supervisor:
         """Sleep until a signal, a client of the control socket, or for that long."""
         poller = select.poll()
         poller.register(self._signals, select.POLLIN)
+        poller.register(self._account, select.POLLIN)
         for descriptor, events in self._control.interests(self._last_turn).items():
             poller.register(descriptor, events)
         ready = [descriptor for descriptor, _ in poller.poll(math.ceil(seconds * 1000))]
@@ -158,6 +165,12 @@ class Supervisor:
             self._upgrade.fail("the pool is stopping")
         elif self._upgrade.stage is UpgradeStage.CLEARING and self._is_cleared(now):
             self._hand_over()
+
+    def _look_after_key(self, now: float) -> None:
+        refused = self._account.look(now)
+        if refused and self._settings.on_auth_failure == "exit" and self._shutdown.stage is Stage.NONE:
+            self._exit_code = EXIT_BAD_KEY
+            self._enter(Stage.DRAINING, "the API key is refused", now)
 
     def _advance_shutdown(self, now: float) -> None:
         stage = self._shutdown.due(now)

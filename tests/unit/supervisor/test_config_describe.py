@@ -37,6 +37,7 @@ handlers:
 configuration   {path}
 server          https://api.cueapi.ai
 api key         …cdef from api_key in {path}
+key refused     claim nothing until there is another key
 worker id       lamp
 workers         4
 state dir       /var/lib/lamp
