@@ -78,6 +78,7 @@ def _worker(call: Call) -> str:
     fields = Fields(call.body)
     worker = fields.string("worker_id", longest=255, required=True, empty=False)
     fields.finish()
+    outcomes.refuse_unstorable({}, unstorable=call.unstorable)
     return worker or ""
 
 
