@@ -18,6 +18,12 @@ _SUBCOMMANDS = {
     "start": _Entry("cueworker.supervisor.command", "main", "Run a pool (the same as cueworker-supervise)."),
     "check": _Entry("cueworker.cli.check", "check", "Validate the configuration and show what would run."),
     "enqueue": _Entry("cueworker.cli.enqueue", "enqueue", "Run a task once, now; --wait shows its outcome."),
+    "logs": _Entry(
+        "cueworker.cli.logs", "logs", "Show the pool's log, or an execution's output; -f follows."
+    ),
+    "events": _Entry(
+        "cueworker.cli.events", "events", "What each event in the log means and what to do about it."
+    ),
     "serve": _Entry("cueworker.cli.serve", "serve", "Run the embedded CueAPI server by itself."),
 }
 

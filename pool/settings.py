@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .handler import Handler
+from .log_settings import ExecutionLogs, LogSettings
 
 DEFAULT_API_BASE = "https://api.cueapi.ai"
 
@@ -30,3 +31,17 @@ class Settings:
     """How long a drain lets handlers finish before the kill ladder starts."""
     kill_grace: float = 5.0
     """Between TERM and KILL on the kill ladder."""
+    log: LogSettings = field(default_factory=LogSettings)
+    execution_logs: ExecutionLogs | None = field(default_factory=ExecutionLogs)
+    """None: handlers' output is not logged."""
+    logs_dir: Path | None = None
+    """What systemd gave the pool for its logs; None: a folder in the state directory."""
+    secrets: tuple[str, ...] = ()
+    """Names of environment variables that hold secrets, besides those that are called like one."""
+    redact: bool = True
+    """Whether secrets are taken out of handlers' output and reports."""
+
+    @property
+    def logs(self) -> Path:
+        """Where the logs of executions are, in `executions/`."""
+        return self.logs_dir or self.state_dir / "logs"

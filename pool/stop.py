@@ -6,6 +6,8 @@
 | INT  | STOP  | starts the kill ladder on its handler, reports, leaves |
 | QUIT | KILL  | kills its handler at once, reports, leaves |
 | USR2 | ORPHANED | the supervisor is dead (its PDEATHSIG): kills its handler, spools, leaves without sending |
+
+USR1 reopens the log file.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ import signal
 from collections.abc import Iterator
 from enum import IntEnum
 from types import FrameType
+
+from . import log
 
 
 class StopLevel(IntEnum):
@@ -36,7 +40,7 @@ _LEVELS = {
     signal.SIGQUIT: StopLevel.KILL,
     PARENT_DIED: StopLevel.ORPHANED,
 }
-_NO_OPS = (signal.SIGHUP, signal.SIGUSR1, signal.SIGTTIN, signal.SIGTTOU, signal.SIGTSTP, signal.SIGALRM)
+_NO_OPS = (signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGTSTP, signal.SIGALRM)
 
 
 class StopWaiting(Exception):
@@ -57,6 +61,7 @@ class StopSignals:
             signal.signal(signum, self._on_stop)
         for signum in (*_NO_OPS, signal.SIGCHLD):
             signal.signal(signum, _on_no_op)
+        signal.signal(signal.SIGUSR1, _on_reopen)
         signal.set_wakeup_fd(self._wake_writer, warn_on_full_buffer=False)
 
     def _on_stop(self, signum: int, _frame: FrameType | None) -> None:
@@ -97,3 +102,8 @@ class StopSignals:
 
 def _on_no_op(_signum: int, _frame: FrameType | None) -> None:
     """A Python-level handler rather than SIG_IGN, which handlers would inherit."""
+
+
+def _on_reopen(_signum: int, _frame: FrameType | None) -> None:
+    """USR1: the log file has been set aside."""
+    log.reopen()

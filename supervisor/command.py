@@ -13,19 +13,19 @@ import setproctitle
 
 from ..client import Budget
 from ..local.discovery import LocalServer
-from ..pool import prctl
+from ..pool import log, prctl
 from ..pool.account import Account
 from ..pool.board import MAX_WORKERS, Board
 from ..pool.errors import StateDirBusy, StateDirUnusable
 from ..pool.events import emit
-from ..pool.log import to_stderr
 from ..pool.offers import Notices, Offers
+from ..pool.redaction import Redaction
 from ..pool.settings import Settings
 from ..pool.shared import Shared
 from ..pool.state_dir import StateDir
 from .config import ConfigError, LoadedConfig, Overrides, find_config, load_config
 from .local_child import PENDING_BASE, PENDING_KEY, LocalChild, LocalServerFailed
-from .settlement import settle_all
+from .settlement import redacting, settle_all
 from .signals import Signals, hold_back
 from .supervisor import EXIT_OK, TITLE, Supervisor
 from .sweep import sweep
@@ -50,11 +50,21 @@ class Options:
     local: bool
     state_dir: Path | None
     worker_id: str | None
+    log_level: str | None = None
+    log_format: str | None = None
+    log_file: Path | None = None
 
     def load(self) -> LoadedConfig:
         """The configuration with the command line's word. Raises ConfigError."""
         path = find_config(self.config, os.environ, Path.cwd())
-        overrides = Overrides(workers=self.workers, state_dir=self.state_dir, worker_id=self.worker_id)
+        overrides = Overrides(
+            workers=self.workers,
+            state_dir=self.state_dir,
+            worker_id=self.worker_id,
+            log_level=self.log_level,
+            log_format=self.log_format,
+            log_file=self.log_file,
+        )
         if self.local:
             overrides = replace(overrides, api_key=PENDING_KEY, api_base=PENDING_BASE)
         return load_config(path, overrides)
@@ -80,9 +90,17 @@ class Options:
 @click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
-    default="info",
-    show_default=True,
-    help="How much to say on standard error.",
+    help="How much to say [file's, or info].",
+)
+@click.option(
+    "--log-format",
+    type=click.Choice(["auto", "text", "json"]),
+    help="json: one object a line; auto: text, with systemd's priorities where its journal listens [file's, or auto].",
+)
+@click.option(
+    "--log-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Log into this file, which is rotated, instead of standard error.",
 )
 def main(
     config: Path | None,
@@ -90,7 +108,9 @@ def main(
     local: bool,
     state_dir: Path | None,
     worker_id: str | None,
-    log_level: str,
+    log_level: str | None,
+    log_format: str | None,
+    log_file: Path | None,
 ) -> None:
     """Supervise a pool of workers for CueAPI.
 
@@ -103,12 +123,14 @@ def main(
     QUIT        kill the handlers at once, report, leave
     HUP         reload the configuration; running handlers are not touched
                 (on a terminal: drain)
+    USR1        reopen the log file
 
     Exit codes: 0 stopped as asked; 70 no worker could start; 73 state directory or local server unusable;
     75 another pool holds the state directory; 78 the configuration is wrong.
     """
-    to_stderr(log_level)
-    sys.exit(supervise(Options(config, workers, local, state_dir, worker_id)))
+    log.to_stderr(log_level or "info")
+    options = Options(config, workers, local, state_dir, worker_id, log_level, log_format, log_file)
+    sys.exit(supervise(options))
 
 
 def supervise(options: Options) -> int:
@@ -127,8 +149,9 @@ def _supervise(options: Options, signals: Signals) -> int:
     except ConfigError as error:
         click.echo(str(error), err=True)
         return EXIT_CONFIG
-    _warn(loaded)
     settings = loaded.settings
+    _log_as(settings)
+    _warn(loaded)
     state_dir = StateDir(settings.state_dir.absolute())
     try:
         state_dir.prepare()
@@ -136,7 +159,7 @@ def _supervise(options: Options, signals: Signals) -> int:
         if lock is None:
             return EXIT_OK
         sweep(state_dir)
-        if not settle_all(state_dir):
+        if not settle_all(state_dir, redacting(settings, os.environ)):
             raise StateDirUnusable(
                 f"what an earlier pool left in {state_dir.root} cannot be settled, see above; "
                 "make room on its disk, or give its files back to this user"
@@ -156,6 +179,7 @@ def _run(options: Options, settings: Settings, state_dir: StateDir, lock: int, s
     local = LocalChild(state_dir.local) if options.local else None
     if local is not None:
         settings = _at(local.start(), settings)
+        _log_as(settings)
     shared = Shared(
         state_dir=state_dir,
         lock=lock,
@@ -197,9 +221,16 @@ def _reloader(options: Options, running: Settings, local: LocalChild | None) -> 
                     problem=f"`{name}` cannot change while the pool runs; restart it for that",
                 )
         settings = replace(settings, worker_id=running.worker_id, state_dir=running.state_dir)
-        return settings if local is None or local.server is None else _at(local.server, settings)
+        if local is not None and local.server is not None:
+            settings = _at(local.server, settings)
+        _log_as(settings)
+        return settings
 
     return reload
+
+
+def _log_as(settings: Settings) -> None:
+    log.configure(settings.log, Redaction(settings, os.environ).pool)
 
 
 def _at(server: LocalServer, settings: Settings) -> Settings:

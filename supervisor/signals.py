@@ -8,9 +8,8 @@ import signal
 from collections import deque
 from types import FrameType
 
-_HEEDED = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
+_HEEDED = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1)
 _WITHOUT_MEANING = (
-    signal.SIGUSR1,
     signal.SIGUSR2,
     signal.SIGTSTP,
     signal.SIGTTIN,
@@ -50,7 +49,7 @@ class Signals:
 
     def has_end(self) -> bool:
         """Whether an end has been asked for that `take` has not returned yet."""
-        return any(signum is not signal.SIGHUP for signum in tuple(self._queue))
+        return any(signum not in (signal.SIGHUP, signal.SIGUSR1) for signum in tuple(self._queue))
 
     def fileno(self) -> int:
         """Readable whenever a signal arrived."""

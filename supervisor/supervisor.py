@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import psutil
 
-from ..pool import process_tree, steward, worker
+from ..pool import log, process_tree, steward, worker
 from ..pool.board import STEWARD, SlotState
 from ..pool.clock import boottime
 from ..pool.events import emit
@@ -25,7 +25,7 @@ from ..pool.spool import Spool
 from .children import Child, fork
 from .local_child import LocalChild
 from .restart import BOOT_TRIES, Exit, Restarts
-from .settlement import settle_slot
+from .settlement import redacting, settle_slot
 from .shutdown import Shutdown, Stage
 from .signals import Signals
 from .slot import HAS_PROCESS, IS_SETTLING, Action, Event, State, next_state
@@ -85,6 +85,7 @@ class Supervisor:
         local: LocalChild | None,
     ) -> None:
         self._settings = settings
+        self._redact = redacting(settings, os.environ)
         self._shared = shared
         self._signals = signals
         self._reload = reload
@@ -126,7 +127,9 @@ class Supervisor:
     # Signals and stages.
 
     def _on_signal(self, signum: signal.Signals, now: float) -> None:
-        if signum is signal.SIGHUP and self._reload is not None:
+        if signum is signal.SIGUSR1:
+            self._reopen_logs(signum.name)
+        elif signum is signal.SIGHUP and self._reload is not None:
             self._load_again(self._reload)
         elif signum is signal.SIGQUIT:
             self._enter(Stage.KILLING, signum.name, now)
@@ -134,6 +137,12 @@ class Supervisor:
             self._enter(
                 Stage.DRAINING if self._shutdown.stage is Stage.NONE else Stage.STOPPING, signum.name, now
             )
+
+    def _reopen_logs(self, why: str) -> None:
+        log.reopen()
+        for slot in (*self._slots, self._steward):
+            self._kill(slot, signal.SIGUSR1)
+        emit("log.reopened", signal=why)
 
     def _advance_shutdown(self, now: float) -> None:
         stage = self._shutdown.due(now)
@@ -165,6 +174,7 @@ class Supervisor:
         if settings is None or self._shutdown.stage is not Stage.NONE:
             return
         self._settings = settings
+        self._redact = redacting(settings, os.environ)
         self._shared.account.publish(settings.api_key, settings.api_base)
         self._shutdown = Shutdown(settings.shutdown_grace, settings.kill_grace)
         self._set_size(settings.workers)
@@ -224,7 +234,7 @@ class Supervisor:
             slot.how = f"fork: {error.strerror}; are `ulimit -u`, `ulimit -n` or TasksMax= too low?"
             self._ended(slot, Exit.BOOT_FAILED, 0.0)
             return
-        emit("slot.started", name=slot.name, pid=slot.child.pid)
+        emit("slot.started", name=slot.name, child_pid=slot.child.pid)
 
     def _kill(self, slot: _Slot, signum: signal.Signals) -> None:
         # Safe by pid: a child's pid is nobody else's before we have reaped it.
@@ -292,7 +302,7 @@ class Supervisor:
             slot.swept = 0 if strangers else slot.swept + 1
             if slot.swept < QUIET_SCANS and now < slot.settle_from + SWEEP_WITHIN:
                 continue
-            if slot is self._steward or settle_slot(self._shared.state_dir, slot.cell):
+            if slot is self._steward or settle_slot(self._shared.state_dir, slot.cell, self._redact):
                 self._shared.notices.send("lost", execution=self._shared.board.execution(slot.cell))
                 self._shared.board.reset(slot.cell)
                 self._feed(slot, Event.SETTLED)
