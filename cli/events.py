@@ -18,7 +18,7 @@ EXIT_NOT_FOUND = 4
 @click.argument("name", required=False)
 @click.option("--markdown", is_flag=True, help="As the table that docs/events.md holds.")
 def events(name: str | None, markdown: bool) -> None:
-    """Say what each event in the log means and what to do about it: all of them, or NAME and those that begin with it."""
+    """Say what events in the log mean and what to do about them: all, or those that begin with NAME."""
     names = [each for each in EVENTS if each.startswith(name or "")]
     if not names:
         click.echo(f"cueworker events: there is no event {name}; leave it out to see all", err=True)
@@ -61,8 +61,9 @@ def _cell(text: str) -> str:
 _HEAD = """\
 # Events
 
-Every line of the pool's log has the name of an event: at its end in brackets, or as `event` in `--log-format json`, where
-the facts of the sentence are fields of their own beside `ts`, `level`, `msg`, `process` and `pid`. Names are stable.
+Every line of the pool's log has the name of an event: at its end in brackets, or as `event` in `--log-format json`,
+where the facts of the sentence are fields of their own beside `ts`, `level`, `msg`, `process` and `pid`. Names are
+stable.
 A line without one, `unforeseen` in JSON, is a traceback: please report it.
 
 `cueworker events NAME` shows the same. Written by `cueworker events --markdown > docs/events.md`.

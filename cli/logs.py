@@ -50,11 +50,11 @@ def logs(
 ) -> None:
     """Show the output of EXECUTION, or the pool's log file.
 
-    The beginning of an execution's id will do, if no other begins like it. Output is there from its first line on, while
-    the handler runs, for as long as `execution_logs: {keep: 7d}` says; without secrets. Exit code 4: there is none.
+    The beginning of an execution's id will do, if no other begins like it. Output is there while the handler runs, and
+    after it for as long as `execution_logs: {keep: 7d}` says; without secrets. Exit code 4: there is none.
 
-    The pool's log file is the one of `log: {file: …}` or --log-file. Without one the pool logs to standard error, which is
-    where it was started, or `journalctl -u cueworker`.
+    The pool's log file is the one of `log: {file: …}` or --log-file. Without one the pool logs to standard error: where
+    it was started, or to `journalctl -u cueworker`.
     """
     try:
         settings = _settings(config, Overrides(state_dir=state_dir, worker_id=worker_id, log_file=log_file))

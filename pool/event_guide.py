@@ -8,7 +8,7 @@ GUIDE: dict[str, tuple[str, str]] = {
     # An execution's way.
     "execution.claimed": ("A worker has the execution and its lease.", NOTHING),
     "execution.refused": (
-        "The claim was not granted: another worker was faster, the row cannot be claimed, or the server was not reached.",
+        "Not granted: another worker was faster, the row cannot be claimed, or the server was not reached.",
         "Nothing; a row that is refused again and again rests longer each time.",
     ),
     "execution.dropped": (
@@ -29,7 +29,7 @@ GUIDE: dict[str, tuple[str, str]] = {
         "For a failure: `cueworker logs <execution>` shows its output.",
     ),
     "execution.lost": (
-        "The worker died while the handler ran. The report says `worker lost; effects unknown`, with the evidence there is.",
+        "The worker died beside its handler. The report says `worker lost; effects unknown`, with its evidence.",
         "Look for the reason in the lines before (out of memory, kill -9), and find out what the handler has done.",
     ),
     "execution.swept": (

@@ -1,8 +1,9 @@
 """A log file that several processes write to, each with a descriptor of its own, and that they set aside at times.
 
-A writer holds a shared lock on the file while it makes sure that it is still the one under its name, and writes one
-line. Who sets it aside holds the exclusive one, so no line goes to a file that is on its way out. Nobody waits for a
-lock: a process that was stopped while it held one must not hold up the others.
+A writer holds an exclusive lock on the file while it makes sure that it is still the one under its name, writes one
+line, and sets it aside if that is due: so no line goes to a file that is on its way out. It does not wait long for the
+lock: a process that was stopped while it held one must not hold up the others. Without it, a line is written all the
+same, and the file stays where it is.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from pathlib import Path
 
 from .append import append
 
-_TRIES = 20
-_PAUSE = 0.002
-"""Seconds between two looks at a lock that is held by whoever sets the file aside just now."""
+_PATIENCE = 0.05
+_IMPATIENT_FOR = 10.0
+"""Seconds that a line waits for the lock; and for how long none waits after one has in vain."""
+
+_PAUSE = 0.0005
 
 
 class LogFile:
@@ -38,6 +41,7 @@ class LogFile:
         self._opened_by = 0
         self._turn = threading.Lock()
         self._is_stale = False
+        self._impatient_until = 0.0
 
     def write(self, line: bytes, now: float) -> None:
         """Append a line at `now` (epoch seconds), and set the file aside when that is due.
@@ -50,15 +54,16 @@ class LogFile:
                 self._descriptor = -1
             if self._is_stale:
                 self._close()
-            self._lock()
+            is_locked = self._open_and_lock()
             try:
-                if self._is_of_another_age(now) and self._set_aside():
-                    self._lock()
+                if is_locked and self._is_of_another_age(now) and self._set_aside():
+                    is_locked = self._open_and_lock()
                 append(self._descriptor, line)
-                if os.fstat(self._descriptor).st_size >= self._max_size:
+                if is_locked and os.fstat(self._descriptor).st_size >= self._max_size:
                     self._set_aside()
             finally:
-                self._unlock()
+                if is_locked and self._descriptor >= 0:
+                    fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def reopen(self) -> None:
         """Let go of the file, which somebody has set aside: the next line opens what is under the name then.
@@ -87,29 +92,31 @@ class LogFile:
             os.close(self._descriptor)
         self._descriptor = -1
 
-    def _lock(self) -> None:
-        """Have the file open that is under the name, with the shared lock on it; without, if it is not to be had."""
-        for _ in range(_TRIES):
+    def _open_and_lock(self) -> bool:
+        """Have the file open that is under the name; returns whether its lock is ours."""
+        while True:
             if self._descriptor < 0:
                 self._open()
-            try:
-                fcntl.flock(self._descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                time.sleep(_PAUSE)
-                continue
-            except OSError:
-                # A file system without locks.
-                pass
+            is_locked = self._lock()
             if self._is_current():
-                return
+                return is_locked
             self._close()
-        if self._descriptor < 0:
-            self._open()
 
-    def _unlock(self) -> None:
-        if self._descriptor >= 0:
-            with contextlib.suppress(OSError):
-                fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+    def _lock(self) -> bool:
+        give_up = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            except OSError as error:
+                now = time.monotonic()
+                # Whatever else it is: a file system that knows no locks.
+                if not isinstance(error, BlockingIOError) or now < self._impatient_until:
+                    return False
+                if now >= give_up:
+                    self._impatient_until = now + _IMPATIENT_FOR
+                    return False
+            time.sleep(_PAUSE)
 
     def _is_current(self) -> bool:
         try:
@@ -124,20 +131,14 @@ class LogFile:
         return found.st_size > 0 and found.st_mtime // self._max_age < now // self._max_age
 
     def _set_aside(self) -> bool:
-        """Move the file out of the way, if nobody else writes to it just now: else the next line tries again."""
+        """Move the file out of the way; False, and `stuck`, if it cannot be."""
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Changing a lock lets go of it for a moment.
-            if self._is_current():
-                self._shift()
-            self._close()
-        except BlockingIOError:
-            self._lock()
-            return False
+            self._shift()
         except OSError as error:
             self.stuck = error
             return False
         self.stuck = None
+        self._close()
         return True
 
     def _shift(self) -> None:
