@@ -35,6 +35,12 @@ _SUBCOMMANDS = {
     ),
     "keys": _Entry("cueworker.cli.keys", "keys", "List, make and revoke the embedded server's API keys."),
     "logins": _Entry("cueworker.cli.logins", "logins", "Approve or deny logins at the embedded server."),
+    "logs": _Entry(
+        "cueworker.cli.logs", "logs", "Show the pool's log, or an execution's output; -f follows."
+    ),
+    "events": _Entry(
+        "cueworker.cli.events", "events", "What each event in the log means and what to do about it."
+    ),
     "serve": _Entry("cueworker.cli.serve", "serve", "Run the embedded CueAPI server by itself."),
 }
 

@@ -20,10 +20,12 @@ from .clock import boottime
 from .delivery import Fate
 from .errors import CouldNotStart
 from .events import emit
+from .execution_log import ExecutionLog, path_of
 from .handler import Handler
 from .identity import boot_id, start_time
 from .lease import Lease, Loss
 from .offers import Offer
+from .output import Outputs
 from .reporting import Reporting
 from .slot_record import Phase, SlotRecord
 from .spool import Ownership
@@ -74,6 +76,7 @@ class _Execution:
         self._fingerprint = fingerprint(offer.execution_id)
         self._started = boottime()
         self._reporting = Reporting(context, offer, self._started)
+        self._redactor = context.redaction.handlers
         self._record = SlotRecord(
             slot=context.slot,
             phase=Phase.CLAIMING,
@@ -161,13 +164,15 @@ class _Execution:
         marker = process_tree.marker_value(self._offer.execution_id, str(context.state_dir.root))
         try:
             planned = self._prepare(marker)
+            self._redactor = context.redaction.of_environment(self._handler, planned.env)
             reached(Step.PREPARED)
             # Written before the start: from here on the handler may have had effects.
             self._write_record(phase=Phase.RUNNING)
             reached(Step.RECORDED_RUNNING)
             # Before the start, too: a handler may stop its worker before that has come to watch it.
             self._set_stop_by(rules.stop_by(boottime() + rules.timeout, context.keeper.lease))
-            running = run.start(planned, rules, context.stop)
+            outputs = Outputs(self._redactor, self._log())
+            running = run.start(planned, rules, context.stop, outputs.streams)
             began = boottime()
             context.board.set_times(context.slot, began, began + rules.timeout)
         except CouldNotStart as error:
@@ -178,6 +183,7 @@ class _Execution:
         self._record_pid(running.pid)
         reached(Step.RECORDED_PID)
         ended = running.watch(lambda: context.keeper.lease, self._beat, marker, self._is_cancelled)
+        outputs.close()
         reached(Step.ENDED)
         return ended
 
@@ -199,6 +205,17 @@ class _Execution:
         )
         return invocation.build(self._handler, facts, context.surroundings)
 
+    def _log(self) -> ExecutionLog | None:
+        settings, offer = self._context.settings, self._offer
+        if settings.execution_logs is None:
+            return None
+
+        def unwritable(error: OSError) -> None:
+            emit("logs.unwritable", task=offer.task, execution_id=offer.execution_id, reason=error)
+
+        path = path_of(settings.logs, offer.execution_id)
+        return ExecutionLog(path, settings.execution_logs.max_size, unwritable)
+
     def _beat(self, now: float, stop_by: float) -> None:
         self._context.keeper.tend(now)
         self._context.board.beat(self._context.slot, now)
@@ -216,7 +233,9 @@ class _Execution:
 
     def _conclude(self, ended: run.Ended) -> None:
         ending = ended.ending
-        report = fit(resolve(ending, read_outcome(self._workspace.outcome_file), ended.output))
+        report = resolve(ending, read_outcome(self._workspace.outcome_file), ended.output)
+        # Before it is fitted: what is cut through a secret shows a part of it.
+        report = fit(report if self._redactor is None else self._redactor.report(report))
         self._say_ended(ending, report)
         reached(Step.CONCLUDED)
         lease = self._context.keeper.lease
@@ -257,7 +276,7 @@ class _Execution:
         except OSError as error:
             # The handler runs; the marker in its environment will do for a sweep.
             emit("record.unwritten", task=offer.task, execution_id=offer.execution_id, reason=error)
-        emit("execution.started", task=offer.task, execution_id=offer.execution_id, pid=pid)
+        emit("execution.started", task=offer.task, execution_id=offer.execution_id, handler_pid=pid)
 
     def _clear(self) -> None:
         self._workspace.empty()

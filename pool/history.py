@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from .append import append
+
 MAX_BYTES = 10 << 20
 """Size at which the file is set aside as `history.jsonl.1`, replacing the one before."""
 
@@ -20,20 +22,11 @@ def record(path: Path, **facts: Any) -> None:
     with contextlib.suppress(OSError):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
-            written = os.write(descriptor, line)
-            if written != len(line):
-                _take_back(descriptor, written)
-            elif os.fstat(descriptor).st_size > MAX_BYTES:
+            append(descriptor, line)
+            if os.fstat(descriptor).st_size > MAX_BYTES:
                 _rotate(path, descriptor)
         finally:
             os.close(descriptor)
-
-
-def _take_back(descriptor: int, written: int) -> None:
-    """A full disk took a part of the line, which would spoil the next one."""
-    end = os.lseek(descriptor, 0, os.SEEK_CUR)
-    if os.fstat(descriptor).st_size == end:
-        os.ftruncate(descriptor, end - written)
 
 
 def _rotate(path: Path, descriptor: int) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from .handler import Handler
+from .log_settings import ExecutionLogs, LogSettings
 from .recycling import NO_LIMITS, Limits
 
 OnAuthFailure = Literal["wait", "exit"]
@@ -39,3 +40,17 @@ class Settings:
     """Between TERM and KILL on the kill ladder."""
     limits: Limits = NO_LIMITS
     """When a worker process is replaced by a fresh one."""
+    log: LogSettings = field(default_factory=LogSettings)
+    execution_logs: ExecutionLogs | None = field(default_factory=ExecutionLogs)
+    """None: handlers' output is not logged."""
+    logs_dir: Path | None = None
+    """What systemd gave the pool for its logs; None: a folder in the state directory."""
+    secrets: tuple[str, ...] = ()
+    """Names of environment variables that hold secrets, besides those that are called like one."""
+    redact: bool = True
+    """Whether secrets are taken out of handlers' output and reports."""
+
+    @property
+    def logs(self) -> Path:
+        """Where the logs of executions are, in `executions/`."""
+        return self.logs_dir or self.state_dir / "logs"

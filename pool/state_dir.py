@@ -112,11 +112,15 @@ class StateDir:
         return self.slots / f"{slot}.json"
 
     def spool_entry(self, execution_id: str) -> Path:
-        """Where the report of an execution waits. An id that is no safe file name is hashed."""
-        name = execution_id
-        if not _PLAIN_NAME.fullmatch(execution_id):
-            name = "sha256-" + hashlib.sha256(execution_id.encode("utf-8", "surrogatepass")).hexdigest()
-        return self.spool / f"{name}.json"
+        """Where the report of an execution waits."""
+        return self.spool / f"{file_name(execution_id)}.json"
+
+
+def file_name(execution_id: str) -> str:
+    """What an execution's files are called, without the ending. An id that is no safe file name is hashed."""
+    if _PLAIN_NAME.fullmatch(execution_id):
+        return execution_id
+    return "sha256-" + hashlib.sha256(execution_id.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _remedy(error: OSError) -> str:

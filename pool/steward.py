@@ -12,7 +12,7 @@ import threading
 import time
 
 from ..client import BudgetExhausted, CueAPIError, ServerError, Unauthorized
-from . import boot
+from . import boot, log
 from .board import SlotState
 from .candidates import Candidates
 from .clock import boottime
@@ -21,6 +21,7 @@ from .cueapi_source import CueAPISource
 from .events import emit
 from .key_login import KeyLogin
 from .listing import Listing, idle_ceiling
+from .old_logs import OldLogs
 from .presence import Presence
 from .settings import Settings
 from .shared import Shared
@@ -46,6 +47,7 @@ def main(cell: int, settings: Settings, shared: Shared) -> None:
     threading.excepthook = _leave
     stop = boot.boot(TITLE, shared.descriptors(), shared.supervisor_pid)
     if stop is not None:
+        log.named("steward")
         _Steward(cell, settings, shared, stop).run()
 
 
@@ -66,6 +68,8 @@ class _Steward:
         self._courier = Courier(self._connect, shared.state_dir, shared.spooled, settings.heartbeat_interval)
         self._candidates = Candidates(settings.handlers, Spool(shared.state_dir).has)
         self._listing = Listing(tuple(settings.handlers))
+        kept = settings.execution_logs
+        self._old_logs = None if kept is None else OldLogs(settings.logs, kept.keep)
         self._hold_until = 0.0
         self._failing = False
         self._key_retry = _KEY_RETRY_FIRST
@@ -84,6 +88,7 @@ class _Steward:
             self._shared.board.set_state(self._cell, SlotState.BUSY, now)
             self._listen()
             self._login.consider(now)
+            self._remove_old_logs(now)
             free = self._offer(now)
             if free > 0 and now >= self._hold_until and now >= self._listing.next_at:
                 self._list()
@@ -183,3 +188,10 @@ class _Steward:
         self._candidates.resting.forget_old(now)
         select.select([self._shared.notices.fileno(), self._stop.fileno()], [], [], due)
         self._stop.clear()
+
+    def _remove_old_logs(self, now: float) -> None:
+        if self._old_logs is not None:
+            try:
+                self._old_logs.step(now, time.time())
+            except OSError as error:
+                emit("logs.unpruned", reason=error)

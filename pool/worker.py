@@ -8,7 +8,7 @@ import random
 import psutil
 import setproctitle
 
-from . import boot, execution
+from . import boot, execution, log
 from .board import NOBODY, Leaving, SlotState, fingerprint
 from .clock import boottime
 from .cueapi_source import CueAPISource
@@ -16,6 +16,7 @@ from .identity import start_time
 from .invocation import Surroundings
 from .lease_keeper import LeaseKeeper
 from .offers import OFFER_TTL, Offer
+from .redaction import Redaction
 from .run import BEAT_EVERY, stack_limit
 from .settings import Settings
 from .shared import Shared
@@ -36,6 +37,7 @@ def main(slot: int, settings: Settings, shared: Shared) -> None:
     stop = boot.boot(title(slot, "starting"), shared.descriptors(), shared.supervisor_pid)
     if stop is None:
         return
+    log.named(f"worker {slot}")
     context = _context(slot, settings, shared, stop)
     shared.offers.wake_every(BEAT_EVERY)
     wear = _Wear(slot, settings, shared)
@@ -106,6 +108,7 @@ def _context(slot: int, settings: Settings, shared: Shared, stop: StopSignals) -
     def connect() -> CueAPISource:
         return CueAPISource(settings.worker_id, shared.account, shared.budget)
 
+    surroundings = Surroundings(os.environ, stack_limit())
     return WorkerContext(
         slot=slot,
         started=start_time(os.getpid()) or "",
@@ -120,6 +123,7 @@ def _context(slot: int, settings: Settings, shared: Shared, stop: StopSignals) -
         record_file=SlotRecordFile(shared.state_dir, slot),
         spool=Spool(shared.state_dir),
         workspace=Workspace(shared.state_dir.outcomes, slot),
-        surroundings=Surroundings(os.environ, stack_limit()),
+        surroundings=surroundings,
+        redaction=Redaction(settings, surroundings.env),
         stop=stop,
     )

@@ -11,6 +11,7 @@ from .clock import boottime
 from .invocation import Surroundings
 from .lease_keeper import LeaseKeeper
 from .offers import Notices
+from .redaction import Redaction
 from .run import BEAT_EVERY
 from .settings import Settings
 from .slot_record import SlotRecordFile
@@ -40,6 +41,7 @@ class WorkerContext:
     spool: Spool
     workspace: Workspace
     surroundings: Surroundings
+    redaction: Redaction
     stop: StopSignals
 
     def pause(self, seconds: float) -> bool:

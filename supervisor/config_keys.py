@@ -44,6 +44,11 @@ def advise_handler(key: str) -> str | None:
     return _did_you_mean(key, HANDLER)
 
 
+def advise_among(fields: Collection[str]) -> Callable[[str], str | None]:
+    """The same for a key inside a section that has these."""
+    return lambda key: _did_you_mean(key, fields)
+
+
 def _did_you_mean(key: str, known: Collection[str]) -> str | None:
     folded = key.lower().replace("-", "_")
     if _MEANT.get(folded) in known:

@@ -15,7 +15,7 @@ from dataclasses import replace
 import psutil
 
 from ..local.version import version
-from ..pool import process_tree, steward, worker
+from ..pool import log, process_tree, steward, worker
 from ..pool.board import MAX_WORKERS, STEWARD, SlotState
 from ..pool.clock import boottime
 from ..pool.events import emit
@@ -31,7 +31,7 @@ from .handover import Adopted, Handover, exec_anew
 from .local_child import LocalChild
 from .operations import Operations
 from .restart import BOOT_TRIES, Exit
-from .settlement import settle_slot
+from .settlement import redacting, settle_slot
 from .shutdown import Shutdown, Stage
 from .signals import Signals, hold_back, let_through
 from .slot import HAS_PROCESS, IS_SETTLING, Action, Event, State, next_state
@@ -77,6 +77,7 @@ class Supervisor:
         adopted: Sequence[Adopted] = (),
     ) -> None:
         self._settings = settings
+        self._redact = redacting(settings, os.environ)
         self._shared = shared
         self._signals = signals
         self._reload = reload
@@ -150,6 +151,8 @@ class Supervisor:
                 self.scale(min(self._shared.board.slots + 1, MAX_WORKERS), signum.name)
             case signal.SIGTTOU:
                 self.scale(max(self._shared.board.slots - 1, 1), signum.name)
+            case signal.SIGUSR1:
+                self._reopen_logs(signum.name)
             case signal.SIGUSR2:
                 self.upgrade(signum.name)
             case signal.SIGQUIT:
@@ -171,6 +174,12 @@ class Supervisor:
         if refused and self._settings.on_auth_failure == "exit" and self._shutdown.stage is Stage.NONE:
             self._exit_code = EXIT_BAD_KEY
             self._enter(Stage.DRAINING, "the API key is refused", now)
+
+    def _reopen_logs(self, why: str) -> None:
+        log.reopen()
+        for slot in (*self._slots, self._steward):
+            self._kill(slot, signal.SIGUSR1)
+        emit("log.reopened", signal=why)
 
     def _advance_shutdown(self, now: float) -> None:
         stage = self._shutdown.due(now)
@@ -287,6 +296,7 @@ class Supervisor:
 
     def _take_over(self, settings: Settings) -> None:
         self._settings = settings
+        self._redact = redacting(settings, os.environ)
         self._shared.account.publish(settings.api_key, settings.api_base)
         self._shutdown = Shutdown(settings.shutdown_grace, settings.kill_grace)
         self._set_size(settings.workers)
@@ -348,7 +358,7 @@ class Supervisor:
             slot.how = f"fork: {error.strerror}; are `ulimit -u`, `ulimit -n` or TasksMax= too low?"
             self._ended(slot, Exit.BOOT_FAILED, 0.0)
             return
-        emit("slot.started", name=slot.name, pid=slot.child.pid)
+        emit("slot.started", name=slot.name, child_pid=slot.child.pid)
 
     def _kill(self, slot: SlotProcess, signum: signal.Signals) -> None:
         # Safe by pid: a child's pid is nobody else's before we have reaped it.
@@ -423,7 +433,7 @@ class Supervisor:
             slot.swept = 0 if strangers else slot.swept + 1
             if slot.swept < QUIET_SCANS and now < slot.settle_from + SWEEP_WITHIN:
                 continue
-            if slot is self._steward or settle_slot(self._shared.state_dir, slot.cell):
+            if slot is self._steward or settle_slot(self._shared.state_dir, slot.cell, self._redact):
                 self._shared.notices.send("lost", execution=self._shared.board.execution(slot.cell))
                 self._shared.board.reset(slot.cell)
                 self._feed(slot, Event.SETTLED)

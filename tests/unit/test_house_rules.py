@@ -120,6 +120,7 @@ WALL_CLOCK = {
     "pool/execution.py",
     "pool/history.py",
     "pool/reporting.py",
+    "pool/steward.py",  # the age of old logs, whose times are the file system's
     "supervisor/settlement.py",  # when a report was made, and whether a failure asks before it is sent
 }
 """Where the pool reads the clock that people set. Leases, deadlines, beats and pauses are on one that nobody can."""
