@@ -53,6 +53,12 @@ EVENTS: dict[str, tuple[int, str]] = {
     "listing.recovered": (_INFO, "listing works again"),
     "presence.failed": (_WARNING, "cannot register this worker: {reason}"),
     "presence.recovered": (_INFO, "registered with the server again"),
+    "metrics.listening": (_INFO, "metrics at {url}"),
+    "metrics.unavailable": (
+        _WARNING,
+        "metrics cannot be served at {listen}, trying again every 2 s: {reason}",
+    ),
+    "metrics.failed": (_ERROR, "{path} could not be answered: {reason}"),
     # Processes.
     "pool.started": (
         _INFO,

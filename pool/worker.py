@@ -8,8 +8,9 @@ import setproctitle
 
 from . import boot, execution
 from .board import NOBODY, SlotState, fingerprint
+from .call_counting import counting, counting_for_keeper
 from .clock import boottime
-from .cueapi_source import CueAPISource
+from .cueapi_source import CueAPISource, OnAnswer
 from .identity import start_time
 from .invocation import Surroundings
 from .lease_keeper import LeaseKeeper
@@ -71,15 +72,18 @@ def _next_offer(slot: int, shared: Shared, stop: StopSignals, after: str) -> Off
 
 
 def _context(slot: int, settings: Settings, shared: Shared, stop: StopSignals) -> WorkerContext:
-    def connect() -> CueAPISource:
-        return CueAPISource(settings.worker_id, shared.account, shared.budget)
+    counts = shared.tally.row(slot)
+    of_keeper = counting_for_keeper(counts)
+
+    def connect(on_answer: OnAnswer = of_keeper) -> CueAPISource:
+        return CueAPISource(settings.worker_id, shared.account, shared.budget, on_answer)
 
     return WorkerContext(
         slot=slot,
         started=start_time(os.getpid()) or "",
         settings=settings,
         state_dir=shared.state_dir,
-        source=connect(),
+        source=connect(counting(counts)),
         keeper=LeaseKeeper(connect, settings.heartbeat_interval, settings.workers),
         board=shared.board,
         notices=shared.notices,
@@ -89,4 +93,5 @@ def _context(slot: int, settings: Settings, shared: Shared, stop: StopSignals) -
         workspace=Workspace(shared.state_dir.outcomes, slot),
         surroundings=Surroundings(os.environ, stack_limit()),
         stop=stop,
+        counts=counts,
     )

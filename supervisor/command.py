@@ -23,6 +23,7 @@ from ..pool.offers import Notices, Offers
 from ..pool.settings import Settings
 from ..pool.shared import Shared
 from ..pool.state_dir import StateDir
+from ..pool.tally import Tally
 from .config import ConfigError, LoadedConfig, Overrides, find_config, load_config
 from .local_child import PENDING_BASE, PENDING_KEY, LocalChild, LocalServerFailed
 from .settlement import settle_all
@@ -166,6 +167,7 @@ def _run(options: Options, settings: Settings, state_dir: StateDir, lock: int, s
         budget=Budget.create(state_dir.root / "budget.lock"),
         account=Account(settings.api_key, settings.api_base),
         supervisor_pid=os.getpid(),
+        tally=Tally(settings.handlers),
     )
     emit(
         "pool.started",

@@ -65,6 +65,8 @@ def _pool(settings: Settings, path: Path | None, server: str, api_key: str) -> I
         f"handlers have {_seconds(settings.shutdown_grace)} to finish, "
         f"then {_seconds(settings.kill_grace)} between TERM and KILL",
     )
+    if settings.metrics is not None:
+        yield _line("metrics", f"http://{settings.metrics}/metrics, also /healthz and /readyz")
 
 
 def _handler(handler: Handler) -> Iterator[str]:

@@ -38,6 +38,7 @@ TEMPLATES: Field[Literal["paste"]] = Field(
 )
 ARGUMENT: Field[str] = Field(str, "text", written)
 COMMAND: Field[str] = Field(str, "a shell command")
+METRICS_LISTEN: Field[str] = Field(str, "host:port", written)
 
 TOP: dict[str, Field[Any] | None] = {
     "api_key": API_KEY,
@@ -53,6 +54,7 @@ TOP: dict[str, Field[Any] | None] = {
     "kill_grace": GRACE,
     "state_dir": TEXT,
     "on_lease_lost": ON_LEASE_LOST,
+    "metrics": None,
     "handlers": None,
 }
 """The top level; None marks what is more than a single value."""
@@ -67,3 +69,6 @@ HANDLER: dict[str, Field[Any] | None] = {
     "templates": TEMPLATES,
 }
 """A handler that is written as a mapping."""
+
+METRICS: dict[str, Field[Any] | None] = {"listen": METRICS_LISTEN}
+"""What stands under `metrics`."""

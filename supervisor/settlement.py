@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from ..outcome import Ending, OutcomeFile, fit, resolve
@@ -14,13 +15,19 @@ from ..pool.state_dir import StateDir
 from ..pool.steps import Step, reached
 
 
-def settle_slot(state_dir: StateDir, slot: int) -> bool:
+def _tell_nobody(_lost: SpoolEntry) -> None:
+    """What an earlier pool lost is not this one's to count."""
+
+
+def settle_slot(state_dir: StateDir, slot: int, on_lost: Callable[[SpoolEntry], None] = _tell_nobody) -> bool:
     """Settle what a dead worker's slot record says. Nothing of the handler may run any more.
+
+    `on_lost` is told of a report that the worker could not make itself.
 
     False if it cannot be read or its report not be spooled (a full disk): the record stays, to be tried again.
     """
     records = SlotRecords(state_dir)
-    settled = _settle(state_dir, records, state_dir.slot_record(slot))
+    settled = _settle(state_dir, records, state_dir.slot_record(slot), on_lost)
     if settled:
         workspace.remove_all(state_dir.outcomes, slot)
     return settled
@@ -35,7 +42,12 @@ def settle_all(state_dir: StateDir) -> bool:
     return all(settled)
 
 
-def _settle(state_dir: StateDir, records: SlotRecords, path: Path) -> bool:
+def _settle(
+    state_dir: StateDir,
+    records: SlotRecords,
+    path: Path,
+    on_lost: Callable[[SpoolEntry], None] = _tell_nobody,
+) -> bool:
     try:
         record = records.read(path)
     except (ValueError, OSError) as error:
@@ -54,11 +66,13 @@ def _settle(state_dir: StateDir, records: SlotRecords, path: Path) -> bool:
     # A report that the worker spooled itself is the true one.
     if not spool.holds(record.execution_id):
         try:
-            spool.put(_entry(record))
+            entry = _entry(record)
+            spool.put(entry)
         except OSError as error:
             emit("report.unspooled", task=record.task, execution_id=record.execution_id, reason=error)
             return False
         emit("execution.lost", task=record.task, execution_id=record.execution_id)
+        on_lost(entry)
     reached(Step.LOSS_SPOOLED)
     try:
         path.unlink(missing_ok=True)

@@ -17,11 +17,13 @@ import psutil
 from ..pool import process_tree, steward, worker
 from ..pool.board import STEWARD, SlotState
 from ..pool.clock import boottime
+from ..pool.counted import EXECUTIONS, FAILURE, HUNG, OVERDUE, RESTARTS, SUCCESS, SWEPT
 from ..pool.events import emit
 from ..pool.kill_ladder import QUIET_SCANS, RESCAN
 from ..pool.settings import Settings
 from ..pool.shared import Shared
-from ..pool.spool import Spool
+from ..pool.spool import Spool, SpoolEntry
+from ..pool.tally import SUPERVISOR
 from .children import Child, fork
 from .local_child import LocalChild
 from .restart import BOOT_TRIES, Exit, Restarts
@@ -66,6 +68,8 @@ class _Slot:
     last_exit: Exit = Exit.CLEAN
     how: str = ""
     """The last exit, in words."""
+    destroyed_for: str | None = None
+    """Why the process was killed, if it was: a reason of `counted.RESTARTS`."""
     refill_at: float = 0.0
     swept: int = 0
     """Scans in a row that found nothing of its dead process."""
@@ -87,6 +91,7 @@ class Supervisor:
         self._settings = settings
         self._shared = shared
         self._signals = signals
+        self._counts = shared.tally.row(SUPERVISOR)
         self._reload = reload
         self._local = local
         self._local_at = 0.0
@@ -108,6 +113,7 @@ class Supervisor:
         self._feed(self._steward, Event.OPEN)
         while True:
             now = boottime()
+            self._shared.pulse.beat(now)
             self._notice_lateness(now)
             for signum in self._signals.take():
                 self._on_signal(signum, now)
@@ -145,6 +151,7 @@ class Supervisor:
     def _enter(self, stage: Stage, why: str, now: float) -> None:
         if not self._shutdown.enter(stage, now):
             return
+        self._shared.pulse.drain()
         match stage:
             case Stage.DRAINING:
                 emit("pool.draining", signal=why, seconds=self._settings.shutdown_grace)
@@ -166,6 +173,7 @@ class Supervisor:
             return
         self._settings = settings
         self._shared.account.publish(settings.api_key, settings.api_base)
+        self._shared.tally.know(settings.handlers)
         self._shutdown = Shutdown(settings.shutdown_grace, settings.kill_grace)
         self._set_size(settings.workers)
         self._feed_workers(Event.RETIRE)
@@ -177,6 +185,7 @@ class Supervisor:
             cell = len(self._slots)
             self._slots.append(_Slot(cell, f"worker {cell}", worker.main))
         self._shared.board.resize(workers)
+        self._shared.tally.resize(workers)
         for slot in self._slots:
             self._feed(slot, Event.OPEN if slot.cell < workers else Event.CLOSE)
 
@@ -202,6 +211,7 @@ class Supervisor:
             case Action.SETTLE:
                 slot.swept, slot.settle_from = 0, now
             case Action.COOL:
+                self._count_restart(slot)
                 pause = slot.restarts.pause(random.random())  # noqa: S311
                 slot.refill_at = now + pause
                 if slot.last_exit is Exit.BOOT_FAILED:
@@ -248,6 +258,9 @@ class Supervisor:
         for slot in (*self._slots, self._steward):
             if slot.child is not None and slot.child.pid == pid:
                 self._on_slot_exit(slot, slot.child, returncode)
+                return
+        if returncode == -signal.SIGKILL:
+            self._counts.add(SWEPT)
 
     def _on_slot_exit(self, slot: _Slot, child: Child, returncode: int) -> None:
         slot.child = None
@@ -292,7 +305,7 @@ class Supervisor:
             slot.swept = 0 if strangers else slot.swept + 1
             if slot.swept < QUIET_SCANS and now < slot.settle_from + SWEEP_WITHIN:
                 continue
-            if slot is self._steward or settle_slot(self._shared.state_dir, slot.cell):
+            if slot is self._steward or settle_slot(self._shared.state_dir, slot.cell, self._count_lost):
                 self._shared.notices.send("lost", execution=self._shared.board.execution(slot.cell))
                 self._shared.board.reset(slot.cell)
                 self._feed(slot, Event.SETTLED)
@@ -335,9 +348,11 @@ class Supervisor:
             silent = now - max(board.last_beat(slot.cell), self._fresh_from)
             if silent > HUNG_AFTER:
                 emit("slot.hung", name=slot.name, seconds=silent)
+                slot.destroyed_for = HUNG
                 self._feed(slot, Event.STUCK)
             elif now > self._stop_by(slot):
                 emit("slot.overdue", name=slot.name)
+                slot.destroyed_for = OVERDUE
                 self._feed(slot, Event.STUCK)
 
     def _stop_by(self, slot: _Slot) -> float:
@@ -347,6 +362,17 @@ class Supervisor:
             self._fresh_from + TICK / 2,
             slot.destroyed_at + RETRY_DESTROYING,
         )
+
+    # Counting.
+
+    def _count_restart(self, slot: _Slot) -> None:
+        process = "steward" if slot is self._steward else "worker"
+        self._counts.add(RESTARTS, process, slot.destroyed_for or slot.last_exit.name.lower())
+        slot.destroyed_for = None
+
+    def _count_lost(self, entry: SpoolEntry) -> None:
+        verdict = SUCCESS if entry.report.success else FAILURE
+        self._counts.add(EXECUTIONS, entry.ending, verdict, task=entry.task)
 
     # The loop's conditions.
 

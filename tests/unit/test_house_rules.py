@@ -118,6 +118,7 @@ WALL_CLOCK = {
     "client/transport.py",  # a date in Retry-After, an epoch in X-RateLimit-Reset
     "pool/courier.py",
     "pool/execution.py",
+    "pool/exposition.py",  # how long the oldest spooled report has waited, for the operator
     "pool/history.py",
     "pool/reporting.py",
     "supervisor/settlement.py",  # when a report was made, and whether a failure asks before it is sent
