@@ -56,7 +56,7 @@ EVENTS: dict[str, tuple[int, str]] = {
     "metrics.listening": (_INFO, "metrics at {url}"),
     "metrics.unavailable": (
         _WARNING,
-        "metrics cannot be served at {listen}, trying again every 2 s: {reason}",
+        "metrics cannot be served at {listen}, trying again every second: {reason}",
     ),
     "metrics.failed": (_ERROR, "{path} could not be answered: {reason}"),
     # Processes.

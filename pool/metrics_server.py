@@ -32,7 +32,7 @@ LONGEST = 5.0
 """Seconds that a connection may last."""
 CONNECTIONS = 16
 """Connections at once; one more is closed unanswered."""
-RETRY_EVERY = 2.0
+RETRY_EVERY = 1.0
 """Seconds between two tries to listen, when the port is taken: by the steward before this one, by somebody else."""
 _LOOK_EVERY = 0.5
 
