@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Iterable
 
 from ..outcome import EndingKind
+from .board import Leaving
 from .calls import ANSWERS, CALLS
 from .claiming import Answer
 from .delivery import Fate
@@ -27,6 +28,8 @@ WORKER, STEWARD = "worker", "steward"
 CLEAN, CRASHED, BOOT_FAILED, HUNG, OVERDUE = "clean", "crashed", "boot_failed", "hung", "overdue"
 """Why a process was replaced: it was asked to leave (reload), died, could not begin, gave no beat, or did not end its
 handler in time."""
+_RECYCLED = ["operator", *(f"max_{why.name.lower()}" for why in Leaving if why is not Leaving.NO)]
+"""Or somebody asked for a fresh one, or it has come to one of its limits."""
 
 
 class Counter:
@@ -107,7 +110,7 @@ RESTARTS = Counter(
     "restarts",
     "Processes of the pool that were replaced.",
     process=[WORKER, STEWARD],
-    reason=[CLEAN, CRASHED, BOOT_FAILED, HUNG, OVERDUE],
+    reason=[CLEAN, CRASHED, BOOT_FAILED, HUNG, OVERDUE, *_RECYCLED],
 )
 
 Family = Counter | Histogram

@@ -27,6 +27,7 @@ EVENTS: dict[str, tuple[int, str]] = {
     "execution.ended": (_INFO, "{task}: {execution_id} {ending} after {seconds:.1f} s: {verdict}"),
     "execution.lost": (_ERROR, "{task}: {execution_id} was lost with its worker; reporting it as failed"),
     "execution.swept": (_WARNING, "killed {count} leftover process(es) of {what}"),
+    "execution.cancelled": (_WARNING, "{task}: an operator cancels {execution_id}"),
     "lease.unkept": (_ERROR, "no thread to renew the lease of {execution_id}, trying again: {reason}"),
     # A report's way.
     "report.recorded": (_INFO, "{task}: outcome of {execution_id} recorded"),
@@ -64,6 +65,15 @@ EVENTS: dict[str, tuple[int, str]] = {
         _INFO,
         "{workers} workers for {handlers} at {server} as {worker_id}; state in {state_dir}",
     ),
+    "pool.paused": (
+        _WARNING,
+        "{by}: paused; nothing more is claimed, what runs goes on. `cueworker resume` or SIGCONT ends it",
+    ),
+    "pool.resumed": (_INFO, "{by}: resumed"),
+    "pool.scaled": (
+        _INFO,
+        "{by}: {workers} workers, {before} before; a reload goes back to the configuration's",
+    ),
     "pool.draining": (_INFO, "{signal}: draining; handlers have {seconds:g} s"),
     "pool.stopping": (_WARNING, "{signal}: stopping the handlers"),
     "pool.killing": (_WARNING, "{signal}: killing the handlers"),
@@ -82,9 +92,16 @@ EVENTS: dict[str, tuple[int, str]] = {
     "slot.unswept": (_ERROR, "cannot look for what dead processes left, trying again: {reason}"),
     "slot.hung": (_ERROR, "{name} gave no sign of life for {seconds:.0f} s; killing it"),
     "slot.overdue": (_ERROR, "{name} did not end its handler in time; killing both"),
+    "slot.recycled": (_INFO, "{name} is replaced by a fresh process: {reason}"),
     "slot.refilled": (_INFO, "{name} is refilled in {seconds:.1f} s"),
     "local.started": (_INFO, "local server at {url}"),
     "local.died": (_ERROR, "the local server died ({how}); starting it again"),
+    "control.unusable": (
+        _ERROR,
+        "no control socket at {path} ({reason}): `cueworker status` and its like do not reach this pool; trying again",
+    ),
+    "control.refused": (_WARNING, "a process of user id {uid} asked the control socket; it was refused"),
+    "control.failed": (_ERROR, "a request to the control socket met an error: {reason}"),
     "config.warning": (_WARNING, "{problem}"),
 }
 

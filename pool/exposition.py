@@ -71,6 +71,7 @@ class PoolCollector(Collector):
             unready.add_metric([reason.value], float(reason in why))
         yield unready
         yield _gauge("draining", "Whether the pool is being stopped.", condition.draining)
+        yield _gauge("paused", "Whether an operator has paused the pool.", condition.paused)
         if condition.disk is not None:
             yield _gauge(
                 "state_dir_free_bytes",
@@ -96,7 +97,7 @@ class PoolCollector(Collector):
     def _budget(self) -> Iterator[Metric]:
         spare = self._shared.budget.spare(time.monotonic())
         if spare.limit is not None:
-            words = "Requests that the server allows in 60 s; absent: it named no limit."
+            words = "Requests that the server allows in 60 s; absent: it names no limit."
             yield _gauge("budget_limit_requests", words, spare.limit)
         if spare.free is not None:
             words = "Requests that listing may send now; what outcomes, leases and claims need is kept back."

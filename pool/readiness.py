@@ -25,6 +25,7 @@ class Reason(StrEnum):
 
     SUPERVISOR_STUCK = "supervisor_stuck"
     DRAINING = "draining"
+    PAUSED = "paused"
     NO_WORKER = "no_worker"
     KEY_REFUSED = "key_refused"
     SERVER_UNREACHABLE = "server_unreachable"
@@ -50,6 +51,7 @@ class Condition:
 
     last_beat: float
     draining: bool
+    paused: bool
     worker_seen: float | None
     """When a worker was last up (idle or busy); None: none has been yet."""
     contact: Contact
@@ -76,6 +78,8 @@ def _reasons(condition: Condition, now: float) -> Iterator[tuple[Reason, str]]:
         yield Reason.SUPERVISOR_STUCK, f"the supervisor has given no sign of life for {age:.0f} s"
     if condition.draining:
         yield Reason.DRAINING, "the pool is being stopped and takes no more work"
+    if condition.paused:
+        yield Reason.PAUSED, "an operator has paused the pool; `cueworker resume` ends that"
     if condition.worker_seen is None or now - condition.worker_seen > WORKER_WITHIN:
         yield Reason.NO_WORKER, "no worker is up; the log says why none starts (slot.cannot_boot)"
     yield from _about_server(condition.contact, now)

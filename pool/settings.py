@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .handler import Handler
+from .recycling import NO_LIMITS, Limits
 
 DEFAULT_API_BASE = "https://api.cueapi.ai"
 
@@ -44,3 +45,5 @@ class Settings:
     """Between TERM and KILL on the kill ladder."""
     metrics: Listen | None = None
     """Where metrics and health are served; None: nowhere."""
+    limits: Limits = NO_LIMITS
+    """When a worker process is replaced by a fresh one."""

@@ -23,7 +23,7 @@ class Shared:
     board: Board
     offers: Offers
     notices: Notices
-    """To the steward's listing: idle, refused, hold; lost, by the supervisor."""
+    """To the steward's listing: idle, left, refused, hold; lost and resumed, by the supervisor."""
     spooled: Notices
     """To the steward's courier, which must not wait for a listing: there is a report to carry."""
     budget: Budget

@@ -112,7 +112,7 @@ class _Steward:
     def _listen(self) -> None:
         for notice in self._shared.notices.drain():
             match notice["kind"]:
-                case "idle":
+                case "idle" | "left":
                     self._candidates.finished(notice["after"])
                 case "lost":
                     self._candidates.lost(notice["execution"])
@@ -129,8 +129,10 @@ class _Steward:
         self._hold_until = max(self._hold_until, now + seconds)
 
     def _offer(self, now: float) -> int:
-        """Offer what is queued to idle workers; returns how many stay without one."""
+        """Offer what is queued to idle workers; returns how many stay without one: none of a paused pool."""
         board = self._shared.board
+        if board.paused:
+            return 0
         free = board.idle() - self._candidates.out(board.held(), now)
         while free > 0 and now >= self._hold_until:
             try:

@@ -51,6 +51,7 @@ class Vitals:
         return Condition(
             last_beat=pulse.last_beat,
             draining=pulse.draining,
+            paused=self._shared.board.paused,
             worker_seen=self._worker_seen,
             contact=self._contact,
             listing_failed_since=self._listing_failed_since,

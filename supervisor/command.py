@@ -26,9 +26,10 @@ from ..pool.state_dir import StateDir
 from ..pool.tally import Tally
 from .config import ConfigError, LoadedConfig, Overrides, find_config, load_config
 from .local_child import PENDING_BASE, PENDING_KEY, LocalChild, LocalServerFailed
+from .operations import TITLE
 from .settlement import settle_all
 from .signals import Signals, hold_back
-from .supervisor import EXIT_OK, TITLE, Supervisor
+from .supervisor import EXIT_OK, Supervisor
 from .sweep import sweep
 
 EXIT_CONFIG = 78
@@ -104,6 +105,12 @@ def main(
     QUIT        kill the handlers at once, report, leave
     HUP         reload the configuration; running handlers are not touched
                 (on a terminal: drain)
+    TSTP, CONT  pause and resume: nothing is claimed meanwhile, what runs goes on
+                (^Z on the pool's terminal pauses it, too)
+    TTIN, TTOU  one worker more, one less, until the next reload
+
+    The same and more by command: `cueworker status`, `top`, `cancel`, `pause`, `resume`, `scale`, `recycle`, `reload`,
+    `drain`.
 
     Exit codes: 0 stopped as asked; 70 no worker could start; 73 state directory or local server unusable;
     75 another pool holds the state directory; 78 the configuration is wrong.
@@ -178,18 +185,23 @@ def _run(options: Options, settings: Settings, state_dir: StateDir, lock: int, s
         state_dir=state_dir.root,
     )
     # On a terminal HUP means that the terminal is gone.
-    reload = None if sys.stdin is not None and sys.stdin.isatty() else _reloader(options, settings, local)
-    return Supervisor(settings, shared, signals, reload, local).run()
+    hangup_drains = sys.stdin is not None and sys.stdin.isatty()
+    reload = _reloader(options, settings, local)
+    return Supervisor(settings, shared, signals, reload, hangup_drains=hangup_drains, local=local).run()
 
 
-def _reloader(options: Options, running: Settings, local: LocalChild | None) -> Callable[[], Settings | None]:
-    def reload() -> Settings | None:
+def _reloader(
+    options: Options, running: Settings, local: LocalChild | None
+) -> Callable[[], Settings | tuple[str, ...]]:
+    """What reads the configuration again; it returns what is wrong, if anything is."""
+
+    def reload() -> Settings | tuple[str, ...]:
         try:
             loaded = options.load()
         except ConfigError as error:
             for problem in error.problems:
                 emit("pool.not_reloaded", reason=problem)
-            return None
+            return tuple(map(str, error.problems))
         _warn(loaded)
         settings = loaded.settings
         for name in ("worker_id", "state_dir"):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ..pool.handler import ArgvCommand, Command, Handler, PastedCommand, ShellCommand
+from ..pool.recycling import SPREAD, Limits
 from ..pool.settings import Settings
 from .config_problem import Problem, mask_keys
 
@@ -67,6 +68,17 @@ def _pool(settings: Settings, path: Path | None, server: str, api_key: str) -> I
     )
     if settings.metrics is not None:
         yield _line("metrics", f"http://{settings.metrics}/metrics, also /healthz and /readyz")
+    if recycled := ", ".join(_limits(settings.limits)):
+        yield _line("recycling", f"a worker after {recycled}, each within {SPREAD:.0%}")
+
+
+def _limits(limits: Limits) -> Iterator[str]:
+    if limits.executions is not None:
+        yield f"{limits.executions} executions"
+    if limits.memory is not None:
+        yield f"{limits.memory / (1 << 20):g} MiB of its own memory"
+    if limits.age is not None:
+        yield _seconds(limits.age)
 
 
 def _handler(handler: Handler) -> Iterator[str]:

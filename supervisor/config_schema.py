@@ -8,12 +8,15 @@ from msgspec import Meta
 
 from ..pool.board import MAX_WORKERS
 from ..pool.handler import OnLeaseLost
-from .config_field import Field, seconds, written
+from .config_field import Field, bytes_, seconds, written
 
 MAX_SECONDS = 1e9
 """No duration is longer: thirty years, so that no deadline overflows a clock."""
 
 _Positive = Annotated[float, Meta(gt=0, le=MAX_SECONDS)]
+SMALLEST_MEMORY = 32 << 20
+"""Bytes: a worker takes more to begin with."""
+
 _NotNegative = Annotated[float, Meta(ge=0, le=MAX_SECONDS)]
 _WorkerId = Annotated[str, Meta(pattern=r"^[!-~]([ -~]{0,253}[!-~])?\Z")]
 
@@ -31,6 +34,13 @@ DURATION: Field[float] = Field(_Positive, _DURATION, seconds)
 GRACE: Field[float] = Field(_NotNegative, _DURATION.replace("above 0", "from 0 on"), seconds)
 POLL_INTERVAL: Field[float | Literal["auto"]] = Field(
     _Positive | Literal["auto"], f"auto, or {_DURATION}", seconds
+)
+EXECUTIONS: Field[int] = Field(Annotated[int, Meta(ge=1, le=10**12)], "a whole number from 1 on")
+MEMORY: Field[int] = Field(
+    Annotated[int, Meta(ge=SMALLEST_MEMORY, le=1 << 50)], "a size from 32M on, such as 512M or 2G", bytes_
+)
+AGE: Field[float] = Field(
+    Annotated[float, Meta(ge=1, le=MAX_SECONDS)], _DURATION.replace("above 0", "from 1 on"), seconds
 )
 ON_LEASE_LOST: Field[OnLeaseLost] = Field(Literal["kill", "finish"], "kill or finish")
 TEMPLATES: Field[Literal["paste"]] = Field(
@@ -53,6 +63,9 @@ TOP: dict[str, Field[Any] | None] = {
     "shutdown_grace": DURATION,
     "kill_grace": GRACE,
     "state_dir": TEXT,
+    "max_executions": EXECUTIONS,
+    "max_memory": MEMORY,
+    "max_age": AGE,
     "on_lease_lost": ON_LEASE_LOST,
     "metrics": None,
     "handlers": None,

@@ -8,13 +8,12 @@ import signal
 from collections import deque
 from types import FrameType
 
-_HEEDED = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
+ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+"""What asks the pool to stop."""
+_HEEDED = (*ENDS, signal.SIGHUP, signal.SIGTSTP, signal.SIGCONT, signal.SIGTTIN, signal.SIGTTOU)
 _WITHOUT_MEANING = (
     signal.SIGUSR1,
     signal.SIGUSR2,
-    signal.SIGTSTP,
-    signal.SIGTTIN,
-    signal.SIGTTOU,
     signal.SIGALRM,
 )
 
@@ -50,7 +49,7 @@ class Signals:
 
     def has_end(self) -> bool:
         """Whether an end has been asked for that `take` has not returned yet."""
-        return any(signum is not signal.SIGHUP for signum in tuple(self._queue))
+        return any(signum in ENDS for signum in tuple(self._queue))
 
     def fileno(self) -> int:
         """Readable whenever a signal arrived."""

@@ -10,30 +10,34 @@ import random
 import select
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
+from functools import partial
 
 import psutil
 
 from ..pool import process_tree, steward, worker
-from ..pool.board import STEWARD, SlotState
+from ..pool.board import MAX_WORKERS, STEWARD, SlotState
 from ..pool.clock import boottime
-from ..pool.counted import EXECUTIONS, FAILURE, HUNG, OVERDUE, RESTARTS, SUCCESS, SWEPT
+from ..pool.counted import HUNG, OVERDUE, SWEPT
 from ..pool.events import emit
 from ..pool.kill_ladder import QUIET_SCANS, RESCAN
 from ..pool.settings import Settings
 from ..pool.shared import Shared
-from ..pool.spool import Spool, SpoolEntry
+from ..pool.spool import Spool
 from ..pool.tally import SUPERVISOR
 from .children import Child, fork
+from .control import ControlSocket
+from .control_commands import answer
+from .counting import count_lost, count_restart
 from .local_child import LocalChild
-from .restart import BOOT_TRIES, Exit, Restarts
+from .operations import Operations
+from .restart import BOOT_TRIES, Exit
 from .settlement import settle_slot
 from .shutdown import Shutdown, Stage
 from .signals import Signals
 from .slot import HAS_PROCESS, IS_SETTLING, Action, Event, State, next_state
+from .slot_process import SlotProcess
 from .sweep import SWEEP_WITHIN
-
-TITLE = "cueworker: supervisor"
 
 HUNG_AFTER = 90.0
 """Seconds without a beat after which a process is stuck: more than any single call of it may take."""
@@ -55,28 +59,6 @@ _SIGNAL_OF = {
 }
 
 
-@dataclass
-class _Slot:
-    """One process's place. The supervisor alone reads and writes it."""
-
-    cell: int
-    name: str
-    main: Callable[..., None]
-    state: State = State.CLOSED
-    child: Child | None = None
-    restarts: Restarts = field(default_factory=Restarts)
-    last_exit: Exit = Exit.CLEAN
-    how: str = ""
-    """The last exit, in words."""
-    destroyed_for: str | None = None
-    """Why the process was killed, if it was: a reason of `counted.RESTARTS`."""
-    refill_at: float = 0.0
-    swept: int = 0
-    """Scans in a row that found nothing of its dead process."""
-    settle_from: float = 0.0
-    destroyed_at: float = -math.inf
-
-
 class Supervisor:
     """Made with everything that the forked processes share; `run` returns the exit code."""
 
@@ -85,7 +67,9 @@ class Supervisor:
         settings: Settings,
         shared: Shared,
         signals: Signals,
-        reload: Callable[[], Settings | None] | None,
+        reload: Callable[[], Settings | tuple[str, ...]],
+        *,
+        hangup_drains: bool,
         local: LocalChild | None,
     ) -> None:
         self._settings = settings
@@ -93,16 +77,18 @@ class Supervisor:
         self._signals = signals
         self._counts = shared.tally.row(SUPERVISOR)
         self._reload = reload
+        self._hangup_drains = hangup_drains
         self._local = local
         self._local_at = 0.0
         self._shutdown = Shutdown(settings.shutdown_grace, settings.kill_grace)
-        self._steward = _Slot(STEWARD, "steward", steward.main)
-        self._slots: list[_Slot] = []
+        self._steward = SlotProcess(STEWARD, "steward", steward.main)
+        self._slots: list[SlotProcess] = []
         self._bystanders = {process.pid for process in psutil.Process().children()}
         """Children from before this program was exec'ed: not ours to kill."""
         self._exit_code = EXIT_OK
-        self._fresh_from = boottime()
-        self._last_turn = boottime()
+        self._fresh_from = self._last_turn = boottime()
+        self._control = ControlSocket(shared.state_dir.control)
+        self._operations = Operations(self, shared, self._slots, self._steward, self._feed)
 
     def run(self) -> int:
         """Run the pool until it has stopped."""
@@ -119,27 +105,47 @@ class Supervisor:
                 self._on_signal(signum, now)
             self._reap()
             self._advance_shutdown(now)
+            self._operations.go_on()
             self._settle(boottime())
             self._refill(boottime())
             self._look_for_stuck(boottime())
             if self._is_over():
                 break
             self._last_turn = boottime()
-            select.select([self._signals], [], [], max(0.0, self._next_event() - self._last_turn))
+            self._control.keep(self._last_turn)
+            self._wait(max(0.0, self._next_event() - self._last_turn))
+        self._control.close()
         emit("pool.stopped", waiting=len(Spool(self._shared.state_dir).paths()))
         return self._exit_code
+
+    def _wait(self, seconds: float) -> None:
+        """Sleep until a signal, a client of the control socket, or for that long."""
+        poller = select.poll()
+        poller.register(self._signals, select.POLLIN)
+        for descriptor, events in self._control.interests(self._last_turn).items():
+            poller.register(descriptor, events)
+        ready = [descriptor for descriptor, _ in poller.poll(math.ceil(seconds * 1000))]
+        self._control.serve(ready, boottime(), lambda line: answer(line, self._operations))
 
     # Signals and stages.
 
     def _on_signal(self, signum: signal.Signals, now: float) -> None:
-        if signum is signal.SIGHUP and self._reload is not None:
-            self._load_again(self._reload)
-        elif signum is signal.SIGQUIT:
-            self._enter(Stage.KILLING, signum.name, now)
-        else:
-            self._enter(
-                Stage.DRAINING if self._shutdown.stage is Stage.NONE else Stage.STOPPING, signum.name, now
-            )
+        match signum:
+            case signal.SIGHUP if not self._hangup_drains:
+                self.reload()
+            case signal.SIGTSTP:
+                self._operations.pause(signum.name)
+            case signal.SIGCONT:
+                self._operations.resume(signum.name)
+            case signal.SIGTTIN:
+                self.scale(min(self._shared.board.slots + 1, MAX_WORKERS), signum.name)
+            case signal.SIGTTOU:
+                self.scale(max(self._shared.board.slots - 1, 1), signum.name)
+            case signal.SIGQUIT:
+                self._enter(Stage.KILLING, signum.name, now)
+            case _:
+                again = self._shutdown.stage is not Stage.NONE
+                self._enter(Stage.STOPPING if again else Stage.DRAINING, signum.name, now)
 
     def _advance_shutdown(self, now: float) -> None:
         stage = self._shutdown.due(now)
@@ -167,10 +173,41 @@ class Supervisor:
                 self._feed_workers(Event.STUCK)
                 self._feed(self._steward, Event.STUCK)
 
-    def _load_again(self, reload: Callable[[], Settings | None]) -> None:
-        settings = reload()
-        if settings is None or self._shutdown.stage is not Stage.NONE:
-            return
+    # What a person may do to the pool; the rest of it is in operations.py.
+
+    @property
+    def settings(self) -> Settings:
+        """What holds now."""
+        return self._settings
+
+    @property
+    def stage(self) -> Stage:
+        """How the pool is being stopped, if it is."""
+        return self._shutdown.stage
+
+    def scale(self, workers: int, by: str) -> None:
+        """Set the number of workers until the next reload."""
+        before = self._shared.board.slots
+        if workers != before and self.stage is Stage.NONE:
+            self._settings = replace(self._settings, workers=workers)
+            self._set_size(workers)
+            emit("pool.scaled", by=by, workers=workers, before=before)
+
+    def drain(self, by: str) -> None:
+        """Begin to stop; a pool that stops already goes on with that."""
+        if self.stage is Stage.NONE:
+            self._enter(Stage.DRAINING, by, boottime())
+
+    def reload(self) -> tuple[str, ...]:
+        """Read the configuration again; returns what is wrong with it, in which case the old one stays."""
+        settings = self._reload()
+        if isinstance(settings, tuple):
+            return settings
+        if self.stage is Stage.NONE:
+            self._take_over(settings)
+        return ()
+
+    def _take_over(self, settings: Settings) -> None:
         self._settings = settings
         self._shared.account.publish(settings.api_key, settings.api_base)
         self._shared.tally.know(settings.handlers)
@@ -183,7 +220,7 @@ class Supervisor:
     def _set_size(self, workers: int) -> None:
         while len(self._slots) < workers:
             cell = len(self._slots)
-            self._slots.append(_Slot(cell, f"worker {cell}", worker.main))
+            self._slots.append(SlotProcess(cell, f"worker {cell}", worker.main))
         self._shared.board.resize(workers)
         self._shared.tally.resize(workers)
         for slot in self._slots:
@@ -195,12 +232,12 @@ class Supervisor:
         for slot in self._slots:
             self._feed(slot, event)
 
-    def _feed(self, slot: _Slot, event: Event) -> None:
+    def _feed(self, slot: SlotProcess, event: Event) -> None:
         slot.state, actions = next_state(slot.state, event)
         for action in actions:
             self._act(slot, action)
 
-    def _act(self, slot: _Slot, action: Action) -> None:
+    def _act(self, slot: SlotProcess, action: Action) -> None:
         now = boottime()
         match action:
             case Action.FORK:
@@ -211,7 +248,7 @@ class Supervisor:
             case Action.SETTLE:
                 slot.swept, slot.settle_from = 0, now
             case Action.COOL:
-                self._count_restart(slot)
+                count_restart(self._counts, slot)
                 pause = slot.restarts.pause(random.random())  # noqa: S311
                 slot.refill_at = now + pause
                 if slot.last_exit is Exit.BOOT_FAILED:
@@ -224,10 +261,11 @@ class Supervisor:
             case _:
                 self._kill(slot, _SIGNAL_OF[action])
 
-    def _fork(self, slot: _Slot, now: float) -> None:
+    def _fork(self, slot: SlotProcess, now: float) -> None:
         with contextlib.suppress(OSError):
             # Handlers can remove it; what a full disk refuses, the worker itself reports.
             self._shared.state_dir.make_folders()
+        slot.replaced_for = None
         try:
             slot.child = fork(slot.main, slot.cell, self._shared.board, now, self._settings, self._shared)
         except OSError as error:
@@ -236,7 +274,7 @@ class Supervisor:
             return
         emit("slot.started", name=slot.name, pid=slot.child.pid)
 
-    def _kill(self, slot: _Slot, signum: signal.Signals) -> None:
+    def _kill(self, slot: SlotProcess, signum: signal.Signals) -> None:
         # Safe by pid: a child's pid is nobody else's before we have reaped it.
         if slot.child is not None:
             os.kill(slot.child.pid, signum)
@@ -262,7 +300,9 @@ class Supervisor:
         if returncode == -signal.SIGKILL:
             self._counts.add(SWEPT)
 
-    def _on_slot_exit(self, slot: _Slot, child: Child, returncode: int) -> None:
+    def _on_slot_exit(self, slot: SlotProcess, child: Child, returncode: int) -> None:
+        if returncode == 0:
+            slot.replaced_for = self._operations.left(slot)
         slot.child = None
         slot.how = _in_words(returncode)
         if returncode == 0:
@@ -275,7 +315,7 @@ class Supervisor:
         self._shared.board.vacate(slot.cell)
         self._ended(slot, how, boottime() - child.born)
 
-    def _ended(self, slot: _Slot, how: Exit, lived: float) -> None:
+    def _ended(self, slot: SlotProcess, how: Exit, lived: float) -> None:
         slot.last_exit = how
         slot.restarts = slot.restarts.after(how, lived)
         self._feed(slot, Event.DIED)
@@ -301,11 +341,12 @@ class Supervisor:
         process_tree.kill_children(strangers)
         if strangers:
             emit("execution.swept", count=len(strangers), what="dead workers")
+        on_lost = partial(count_lost, self._counts)
         for slot in settling:
             slot.swept = 0 if strangers else slot.swept + 1
             if slot.swept < QUIET_SCANS and now < slot.settle_from + SWEEP_WITHIN:
                 continue
-            if slot is self._steward or settle_slot(self._shared.state_dir, slot.cell, self._count_lost):
+            if slot is self._steward or settle_slot(self._shared.state_dir, slot.cell, on_lost):
                 self._shared.notices.send("lost", execution=self._shared.board.execution(slot.cell))
                 self._shared.board.reset(slot.cell)
                 self._feed(slot, Event.SETTLED)
@@ -348,31 +389,20 @@ class Supervisor:
             silent = now - max(board.last_beat(slot.cell), self._fresh_from)
             if silent > HUNG_AFTER:
                 emit("slot.hung", name=slot.name, seconds=silent)
-                slot.destroyed_for = HUNG
+                slot.replaced_for = HUNG
                 self._feed(slot, Event.STUCK)
             elif now > self._stop_by(slot):
                 emit("slot.overdue", name=slot.name)
-                slot.destroyed_for = OVERDUE
+                slot.replaced_for = OVERDUE
                 self._feed(slot, Event.STUCK)
 
-    def _stop_by(self, slot: _Slot) -> float:
+    def _stop_by(self, slot: SlotProcess) -> float:
         """When the supervisor steps in; a worker that was held up together with it gets a moment to do it itself."""
         return max(
             self._shared.board.stop_by(slot.cell),
             self._fresh_from + TICK / 2,
             slot.destroyed_at + RETRY_DESTROYING,
         )
-
-    # Counting.
-
-    def _count_restart(self, slot: _Slot) -> None:
-        process = "steward" if slot is self._steward else "worker"
-        self._counts.add(RESTARTS, process, slot.destroyed_for or slot.last_exit.name.lower())
-        slot.destroyed_for = None
-
-    def _count_lost(self, entry: SpoolEntry) -> None:
-        verdict = SUCCESS if entry.report.success else FAILURE
-        self._counts.add(EXECUTIONS, entry.ending, verdict, task=entry.task)
 
     # The loop's conditions.
 
@@ -400,7 +430,7 @@ class Supervisor:
 
     def _next_event(self) -> float:
         now = boottime()
-        times = [now + TICK, self._shutdown.next_at]
+        times = [now + TICK, self._shutdown.next_at, self._operations.next_at(now)]
         for slot in (*self._slots, self._steward):
             if slot.state is State.COOLING:
                 times.append(slot.refill_at)
