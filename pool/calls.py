@@ -35,7 +35,7 @@ def answer_word(error: CueAPIError | None) -> str:
         return OK
     if isinstance(error, RefusedByServer):
         status = str(error.status)
-        return status if status in _STATUSES else f"{min(max(error.status // 100, 3), 5)}xx"
+        return status if status in _STATUSES else f"{min(error.status // 100, 5)}xx"
     return next((word for kind, word in _UNANSWERED if isinstance(error, kind)), "other")
 
 

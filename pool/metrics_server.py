@@ -51,7 +51,7 @@ Page = Callable[[str], Answer]
 
 def serve(listen: Listen, shared: Shared, vitals: Vitals, worker_id: str) -> None:
     """Begin to serve, in threads that end with the process. Never raises: a port that is taken is tried again."""
-    pages = _pages(shared, vitals, worker_id)
+    pages = pages_of(shared, vitals, worker_id)
     threading.Thread(target=_listen, args=(listen, pages), name="metrics", daemon=True).start()
 
 
@@ -75,10 +75,12 @@ class MetricsServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
     allow_reuse_address = True
     daemon_threads = True
     block_on_close = False
+    request_queue_size = CONNECTIONS
 
-    def __init__(self, listen: Listen, pages: Mapping[str, Page]) -> None:
+    def __init__(self, listen: Listen, pages: Mapping[str, Page], longest: float = LONGEST) -> None:
         self.pages = pages
-        self._open: dict[socket.socket, float] = {}
+        self._longest = longest
+        self.connections: dict[socket.socket, float] = {}
         """Every connection and when it is cut off. Guarded by `_lock`: the connections' threads leave it."""
         self._lock = threading.Lock()
         found = socket.getaddrinfo(listen.host, listen.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -103,16 +105,16 @@ class MetricsServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
     def verify_request(self, request: Any, client_address: Any) -> bool:
         """Whether there is room for one more."""
         with self._lock:
-            if len(self._open) >= CONNECTIONS:
+            if len(self.connections) >= CONNECTIONS:
                 return False
-            self._open[request] = boottime() + LONGEST
+            self.connections[request] = boottime() + self._longest
         return True
 
     def service_actions(self) -> None:
         """Cut off who takes too long. Called by `serve_forever` at each turn."""
         now = boottime()
         with self._lock:
-            for connection, until in self._open.items():
+            for connection, until in self.connections.items():
                 if now >= until:
                     with contextlib.suppress(OSError):
                         connection.shutdown(socket.SHUT_RDWR)
@@ -120,7 +122,7 @@ class MetricsServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
     def shutdown_request(self, request: Any) -> None:
         """The connection is over."""
         with self._lock:
-            self._open.pop(request, None)
+            self.connections.pop(request, None)
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -159,7 +161,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Scrapes are no events."""
 
 
-def _pages(shared: Shared, vitals: Vitals, worker_id: str) -> dict[str, Page]:
+def pages_of(shared: Shared, vitals: Vitals, worker_id: str) -> dict[str, Page]:
+    """What is served of a pool."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(PoolCollector(shared, vitals, worker_id))
 

@@ -18,7 +18,7 @@ DEFAULT = Listen("127.0.0.1", 9464)
 """9464 is the port that Prometheus exporters of OpenTelemetry's kind use."""
 
 _EXAMPLE = f"write metrics: {{listen: {DEFAULT}}}"
-_ADDRESS = re.compile(r"(?:(?P<host>[^\s:\[\]/@]+|\[[0-9A-Fa-f:.]+\]):)?(?P<port>[0-9]{1,5})", re.ASCII)
+_ADDRESS = re.compile(r"(?:(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):)?(?P<port>[0-9]{1,5})", re.ASCII)
 _EVERYWHERE = re.compile(r"(?:\*|\[\])?:[0-9]{1,5}", re.ASCII)
 
 
@@ -38,10 +38,10 @@ def read_metrics(entry: Entry | None, document: Document) -> Listen | None:
     text = METRICS_LISTEN.value("metrics.listen", listen, document)
     if listen is None or text is None:
         return DEFAULT
-    return read_address(text, place(listen.node), document.findings)
+    return _read_address(text, place(listen.node), document.findings)
 
 
-def read_address(text: str, where: Place, findings: Findings) -> Listen | None:
+def _read_address(text: str, where: Place, findings: Findings) -> Listen | None:
     """`host:port`, `[IPv6]:port`, or a port of 127.0.0.1. What is wrong, and what others can reach, is noted."""
     found = _ADDRESS.fullmatch(text.strip())
     if found is None or int(found["port"]) > 65535:

@@ -11,6 +11,7 @@ from typing import Any
 
 from support.faults import Request, refusal
 from support.monitoring import matchers, queries
+from support.repository import ROOT
 from support.scrape import Scrape, address, health, reasons, scrape
 from support.stage import Stage, staged
 from support.waiting import until
@@ -53,6 +54,7 @@ def test_metrics_of_a_pool_from_its_start_to_its_end(tmp_path: Path) -> None:
 
         everything = each_ending_is_counted(stage, url)
         every_query_has_an_answer(everything)
+        the_operators_page_names_what_there_is(everything)
         url = counters_survive_the_steward_and_a_taken_port(stage, everything)
         a_refused_key_is_told(stage, url)
         an_operator_is_seen(stage, url)
@@ -134,6 +136,13 @@ def every_query_has_an_answer(found: Scrape) -> None:
                 assert label in known, f"{where}: {name} has no label {label}"
                 for one in value.split("|") if "~" in operator else [value]:
                     assert one in known[label], f"{where}: {name} never has {label}={one}"
+
+
+def the_operators_page_names_what_there_is(found: Scrape) -> None:
+    """docs/monitoring.md and the exposition have the same metrics."""
+    page = (ROOT / "docs" / "monitoring.md").read_text("utf-8")
+    named = set(re.findall(r"^\| `(cueworker_[a-z0-9_]+)", page, re.MULTILINE))
+    assert named == {re.sub("_(bucket|sum|count)$", "", name) for name in found.names()}
 
 
 def counters_survive_the_steward_and_a_taken_port(stage: Stage, before: Scrape) -> str:

@@ -14,6 +14,7 @@ ROOMS = set(rooms())
 MAY_IMPORT = {
     "outcome": set(),
     "local": set(),
+    "monitoring": set(),
     "service_templates": set(),
     "client": {"outcome"},
     "pool": {"outcome", "client"},
