@@ -37,7 +37,8 @@ class Vitals:
 
     def look(self, now: float) -> None:
         """See whether a worker is up. By the main thread, at each turn of its loop."""
-        if any(state in (SlotState.IDLE, SlotState.BUSY) for state in self.slot_states()):
+        board = self._shared.board
+        if any(board.state(slot) in (SlotState.IDLE, SlotState.BUSY) for slot in range(board.slots)):
             self._worker_seen = now
 
     def slot_states(self) -> list[SlotState]:
