@@ -13,6 +13,7 @@ from pathlib import Path
 from ..client import BudgetExhausted, CueAPIError, RateLimited, ServerError, ServerUnreachable, Unauthorized
 from ..outcome import Report, shrink
 from .clock import boottime
+from .counted import REPORTS
 from .delivery import Delivery, deliver
 from .events import emit
 from .fates import record_fate
@@ -22,6 +23,7 @@ from .source import Source
 from .spool import Ownership, Spool, SpoolEntry
 from .state_dir import StateDir
 from .steps import Step, reached
+from .tally import Row
 
 RETRY_FIRST = 0.5
 RETRY_LAST = 30.0
@@ -51,7 +53,12 @@ class Courier:
     """Delivers the spool in a thread of its own; the main thread calls `finish` at the end."""
 
     def __init__(
-        self, connect: Callable[[], Source], state_dir: StateDir, spooled: Notices, heartbeat_interval: float
+        self,
+        connect: Callable[[], Source],
+        state_dir: StateDir,
+        spooled: Notices,
+        heartbeat_interval: float,
+        counts: Row,
     ) -> None:
         self._connect = connect
         self._source: Source | None = None
@@ -64,6 +71,9 @@ class Courier:
         self._last_success = 0.0
         self._turn = threading.Lock()
         self._spooled = spooled
+        self._counts = counts
+        self.stuck_since: float | None = None
+        """Since when (`boottime()` seconds) reports wait and none could be delivered. Read by other threads."""
 
     def start(self) -> None:
         """Begin, in a thread of its own."""
@@ -109,6 +119,7 @@ class Courier:
         paths = self._spool.paths()
         self._attempts = {path.name: self._attempts.get(path.name, _Attempts()) for path in paths}
         if not paths:
+            self.stuck_since = None
             return now + LOOK_EVERY
         if now < self._resume_at:
             return self._resume_at
@@ -152,13 +163,15 @@ class Courier:
         if delivery.fate.is_final:
             reached(Step.ENTRY_ACKNOWLEDGED)
             self._settle(entry, delivery)
-            self._last_success = now
+            self._last_success, self.stuck_since = now, None
             for other in self._attempts.values():
                 other.next_at, other.pause = 0.0, RETRY_FIRST
             return True
         error = delivery.error
         assert error is not None
         attempts.failed(now, error.retry_after)
+        if self.stuck_since is None:
+            self.stuck_since = now
         if not attempts.told:
             attempts.told = True
             emit("report.waiting", task=entry.task, execution_id=entry.execution_id, reason=error)
@@ -180,6 +193,7 @@ class Courier:
                 attempts.report = smaller
 
     def _settle(self, entry: SpoolEntry, delivery: Delivery) -> None:
+        self._counts.add(REPORTS, delivery.fate.name.lower())
         record_fate(self._state_dir, entry, delivery.fate, waited=time.time() - entry.created)
         self._spool.remove(entry.execution_id)
         reached(Step.ENTRY_REMOVED)

@@ -69,6 +69,12 @@ EVENTS: dict[str, tuple[int, str]] = {
     ),
     "login.approved": (_INFO, "{email} approved another API key"),
     "login.failed": (_ERROR, "no other API key by e-mail to {email}, next try in {seconds:.0f} s: {reason}"),
+    "metrics.listening": (_INFO, "metrics at {url}"),
+    "metrics.unavailable": (
+        _WARNING,
+        "metrics cannot be served at {listen}, trying again every second: {reason}",
+    ),
+    "metrics.failed": (_ERROR, "{path} could not be answered: {reason}"),
     # Processes.
     "pool.started": (
         _INFO,

@@ -17,6 +17,7 @@ from . import invocation, process_tree, run
 from .board import fingerprint
 from .claiming import Answer, NoLease, claim
 from .clock import boottime
+from .counted import CLAIMS, DURATION, EXECUTIONS, FAILURE, GRANTED, KILLS, LEASES_LOST, QUEUE_DELAY, SUCCESS
 from .delivery import Fate
 from .errors import CouldNotStart
 from .events import emit
@@ -26,6 +27,7 @@ from .identity import boot_id, start_time
 from .lease import Lease, Loss
 from .offers import Offer
 from .output import Outputs
+from .queued import queued_for
 from .reporting import Reporting
 from .slot_record import Phase, SlotRecord
 from .spool import Ownership
@@ -122,9 +124,11 @@ class _Execution:
         answer = claim(self._context.source, offer.execution_id, self._context.pause, self._on_unsettled)
         if isinstance(answer, Lease):
             emit("execution.claimed", task=offer.task, execution_id=offer.execution_id)
+            self._context.counts.add(CLAIMS, GRANTED, task=offer.task)
             reached(Step.CLAIMED)
             return answer
         emit("execution.refused", task=offer.task, execution_id=offer.execution_id, reason=answer.reason)
+        self._context.counts.add(CLAIMS, answer.answer.value, task=offer.task)
         self._after_no_lease(answer)
         return None
 
@@ -138,6 +142,7 @@ class _Execution:
                 ending = Ending.could_not_start(
                     "the server's answer to the claim was lost; the handler never ran"
                 )
+                self._context.counts.add(EXECUTIONS, ending.kind.value, FAILURE, task=self._offer.task)
                 self._reporting.deliver(ending, fit(resolve(ending, _ABSENT, "")), Ownership.DOUBTFUL)
 
     def _give_back(self, hold: float, reason: str) -> None:
@@ -179,6 +184,7 @@ class _Execution:
             return run.Ended(Ending.could_not_start(str(error)), "")
         except OSError as error:
             return run.Ended(Ending.could_not_start(f"state directory: {error}"), "")
+        self._count_delay()
         reached(Step.STARTED)
         self._record_pid(running.pid)
         reached(Step.RECORDED_PID)
@@ -237,8 +243,9 @@ class _Execution:
         # Before it is fitted: what is cut through a secret shows a part of it.
         report = fit(report if self._redactor is None else self._redactor.report(report))
         self._say_ended(ending, report)
-        reached(Step.CONCLUDED)
         lease = self._context.keeper.lease
+        self._count(ended, report, lease)
+        reached(Step.CONCLUDED)
         if lease.loss is Loss.TAKEN:
             self._reporting.withhold(ending, report, Fate.NOT_OURS)
         elif lease.loss is Loss.GONE:
@@ -262,6 +269,20 @@ class _Execution:
             seconds=boottime() - self._started,
             verdict="success" if report.success else f"failure: {_first_line(report.error)}",
         )
+
+    def _count(self, ended: run.Ended, report: Report, lease: Lease) -> None:
+        counts, task, ending = self._context.counts, self._offer.task, ended.ending.kind
+        counts.add(EXECUTIONS, ending.value, SUCCESS if report.success else FAILURE, task=task)
+        counts.observe(DURATION, boottime() - self._started, task)
+        for rung in ended.rungs:
+            counts.add(KILLS, rung)
+        if lease.loss is not None or ending is EndingKind.LEASE_LOST:
+            counts.add(LEASES_LOST, (lease.loss or Loss.EXPIRED).name.lower())
+
+    def _count_delay(self) -> None:
+        queued = queued_for(self._offer.scheduled_for, time.time())
+        if queued is not None:
+            self._context.counts.observe(QUEUE_DELAY, queued, self._offer.task)
 
     # The slot record.
 

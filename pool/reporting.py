@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..outcome import Ending, Report
 from .clock import boottime
+from .counted import REPORTS
 from .delivery import Fate, deliver
 from .events import emit
 from .fates import record_fate
@@ -92,4 +93,5 @@ class Reporting:
 
     def _settle(self, entry: SpoolEntry, fate: Fate) -> None:
         self._has_fate = True
+        self.context.counts.add(REPORTS, fate.name.lower())
         record_fate(self.context.state_dir, entry, fate, seconds=boottime() - self.started)

@@ -17,6 +17,18 @@ OnAuthFailure = Literal["wait", "exit"]
 DEFAULT_API_BASE = "https://api.cueapi.ai"
 
 
+@dataclass(frozen=True)
+class Listen:
+    """An address to listen at."""
+
+    host: str
+    port: int
+    """0: any free one."""
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """A pool's settings after defaults, credentials and command-line options. Durations are in seconds."""
@@ -38,6 +50,8 @@ class Settings:
     """How long a drain lets handlers finish before the kill ladder starts."""
     kill_grace: float = 5.0
     """Between TERM and KILL on the kill ladder."""
+    metrics: Listen | None = None
+    """Where metrics and health are served; None: nowhere."""
     limits: Limits = NO_LIMITS
     """When a worker process is replaced by a fresh one."""
     log: LogSettings = field(default_factory=LogSettings)

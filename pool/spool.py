@@ -119,6 +119,14 @@ class Spool:
         """The files of all entries."""
         return list(entries(self._state_dir.spool))
 
+    def written(self) -> list[float]:
+        """When each entry that waits was written, epoch seconds."""
+        times = []
+        for path in self.paths():
+            with contextlib.suppress(OSError):
+                times.append(path.stat().st_mtime)
+        return times
+
     @staticmethod
     def read(path: Path) -> SpoolEntry | None:
         """One entry; None if it has gone meanwhile. Raises ValueError for a file that is no entry."""

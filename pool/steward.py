@@ -14,6 +14,7 @@ import time
 from ..client import BudgetExhausted, CueAPIError, ServerError, Unauthorized
 from . import boot, log
 from .board import SlotState
+from .call_counting import counting
 from .candidates import Candidates
 from .clock import boottime
 from .courier import Courier
@@ -27,6 +28,7 @@ from .settings import Settings
 from .shared import Shared
 from .spool import Spool
 from .stop import StopLevel, StopSignals, StopWaiting
+from .vitals import Vitals
 
 TITLE = "cueworker: steward"
 
@@ -64,8 +66,13 @@ class _Steward:
         self._settings = settings
         self._shared = shared
         self._stop = stop
+        counts = shared.tally.row(cell)
+        self._counting = counting(counts)
+        self._courier = Courier(
+            self._connect, shared.state_dir, shared.spooled, settings.heartbeat_interval, counts
+        )
+        self._vitals = Vitals(shared, lambda: self._courier.stuck_since)
         self._source = self._connect()
-        self._courier = Courier(self._connect, shared.state_dir, shared.spooled, settings.heartbeat_interval)
         self._candidates = Candidates(settings.handlers, Spool(shared.state_dir).has)
         self._listing = Listing(tuple(settings.handlers))
         kept = settings.execution_logs
@@ -77,15 +84,24 @@ class _Steward:
         self._login = KeyLogin(email, shared.account, shared.approved)
 
     def _connect(self) -> CueAPISource:
-        return CueAPISource(self._settings.worker_id, self._shared.account, self._shared.budget)
+        return CueAPISource(
+            self._settings.worker_id, self._shared.account, self._shared.budget, self._on_answer
+        )
+
+    def _on_answer(self, call: str, error: CueAPIError | None) -> None:
+        """Called in each thread that has a connection; no two of them make the same call, so they may share a row."""
+        self._counting(call, error)
+        self._vitals.answered(error)
 
     def run(self) -> None:
         """Look for work until told to stop, then see the spool off."""
         Presence(self._connect, tuple(self._settings.handlers), self._settings.heartbeat_interval).start()
         self._courier.start()
+        self._serve_metrics()
         while self._stop.level is StopLevel.NONE:
             now = boottime()
             self._shared.board.set_state(self._cell, SlotState.BUSY, now)
+            self._vitals.look(now)
             self._listen()
             self._login.consider(now)
             self._remove_old_logs(now)
@@ -96,6 +112,14 @@ class _Steward:
             self._wait(now, free)
         if self._stop.level is StopLevel.DRAIN:
             self._courier.finish(boottime() + FINISH_WITHIN)
+
+    def _serve_metrics(self) -> None:
+        if self._settings.metrics is None:
+            return
+        # What serves them takes 15 MB and 0.1 s to load.
+        from . import metrics_server
+
+        metrics_server.serve(self._settings.metrics, self._shared, self._vitals, self._settings.worker_id)
 
     def _listen(self) -> None:
         for notice in self._shared.notices.drain():
@@ -147,6 +171,7 @@ class _Steward:
             return
         except CueAPIError as error:
             self._say_failing(error)
+            self._vitals.listed(False, boottime())
             broken = isinstance(error, ServerError) and error.status == 500
             pause = self._pause_for_key() if isinstance(error, Unauthorized) else error.retry_after
             self._listing.failed(broken, boottime(), self._ceiling(), random.random(), pause)  # noqa: S311
@@ -156,6 +181,7 @@ class _Steward:
             self._failing = False
             emit("listing.recovered")
         now = boottime()
+        self._vitals.listed(True, now)
         ours = self._candidates.listed(rows, self._shared.board.held(), now)
         self._listing.answered(len(rows), ours, now, self._ceiling(), random.random())  # noqa: S311
 

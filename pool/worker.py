@@ -10,8 +10,9 @@ import setproctitle
 
 from . import boot, execution, log
 from .board import NOBODY, Leaving, SlotState, fingerprint
+from .call_counting import counting, counting_for_keeper
 from .clock import boottime
-from .cueapi_source import CueAPISource
+from .cueapi_source import CueAPISource, OnAnswer
 from .identity import start_time
 from .invocation import Surroundings
 from .lease_keeper import LeaseKeeper
@@ -105,8 +106,11 @@ def _next_offer(slot: int, shared: Shared, stop: StopSignals, wear: _Wear, after
 
 
 def _context(slot: int, settings: Settings, shared: Shared, stop: StopSignals) -> WorkerContext:
-    def connect() -> CueAPISource:
-        return CueAPISource(settings.worker_id, shared.account, shared.budget)
+    counts = shared.tally.row(slot)
+    of_keeper = counting_for_keeper(counts)
+
+    def connect(on_answer: OnAnswer = of_keeper) -> CueAPISource:
+        return CueAPISource(settings.worker_id, shared.account, shared.budget, on_answer)
 
     surroundings = Surroundings(os.environ, stack_limit())
     return WorkerContext(
@@ -115,7 +119,7 @@ def _context(slot: int, settings: Settings, shared: Shared, stop: StopSignals) -
         settings=settings,
         account=shared.account,
         state_dir=shared.state_dir,
-        source=connect(),
+        source=connect(counting(counts)),
         keeper=LeaseKeeper(connect, settings.heartbeat_interval, settings.workers),
         board=shared.board,
         notices=shared.notices,
@@ -126,4 +130,5 @@ def _context(slot: int, settings: Settings, shared: Shared, stop: StopSignals) -
         surroundings=surroundings,
         redaction=Redaction(settings, surroundings.env),
         stop=stop,
+        counts=counts,
     )

@@ -19,6 +19,7 @@ from .source import Source
 from .spool import Spool
 from .state_dir import StateDir
 from .stop import StopLevel, StopSignals
+from .tally import Row
 from .workspace import Workspace
 
 
@@ -43,6 +44,8 @@ class WorkerContext:
     surroundings: Surroundings
     redaction: Redaction
     stop: StopSignals
+    counts: Row
+    """This slot's numbers. Written by the main thread, but for the lease keeper's calls."""
 
     def pause(self, seconds: float) -> bool:
         """Wait, beating; False as soon as the worker is to stop its handler and leave."""

@@ -25,6 +25,7 @@ from ..pool.redaction import Redaction
 from ..pool.settings import Settings
 from ..pool.shared import Shared
 from ..pool.state_dir import StateDir
+from ..pool.tally import Tally
 from .account_keeper import AccountKeeper
 from .config import ConfigError, LoadedConfig, Overrides, find_config, load_config
 from .handover import Adopted, Handover, take
@@ -277,6 +278,7 @@ def _shared(settings: Settings, state_dir: StateDir, lock: int, board: Board, me
         budget=Budget.create(state_dir.root / "budget.lock"),
         account=Account(settings.api_key, settings.api_base),
         supervisor_pid=os.getpid(),
+        tally=Tally(settings.handlers),
     )
 
 

@@ -58,6 +58,7 @@ LOG_SIZE: Field[int] = Field(
 KEPT_FILES: Field[int] = Field(Annotated[int, Meta(ge=0, le=1000)], "a whole number from 0 to 1000")
 ARGUMENT: Field[str] = Field(str, "text", written)
 COMMAND: Field[str] = Field(str, "a shell command")
+METRICS_LISTEN: Field[str] = Field(str, "host:port", written)
 
 TOP: dict[str, Field[Any] | None] = {
     "api_key": API_KEY,
@@ -81,6 +82,7 @@ TOP: dict[str, Field[Any] | None] = {
     "execution_logs": None,
     "secrets": None,
     "redact": SWITCH,
+    "metrics": None,
     "handlers": None,
 }
 """The top level; None marks what is more than a single value."""
@@ -108,3 +110,6 @@ HANDLER: dict[str, Field[Any] | None] = {
     "templates": TEMPLATES,
 }
 """A handler that is written as a mapping."""
+
+METRICS: dict[str, Field[Any] | None] = {"listen": METRICS_LISTEN}
+"""What stands under `metrics`."""

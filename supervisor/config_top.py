@@ -12,6 +12,7 @@ from ..pool.recycling import Limits
 from ..pool.settings import DEFAULT_API_BASE, Settings
 from .config_field import Field, T
 from .config_logs import Logs
+from .config_metrics import read_metrics
 from .config_node import Document, Entry, place
 from .config_paths import default_logs_dir, default_state_dir, expand_home
 from .config_problem import NOWHERE, ConfigError, Place
@@ -87,6 +88,7 @@ class Top:
             handler_timeout=self._or_default("handler_timeout", DURATION, Settings.handler_timeout),
             shutdown_grace=self._or_default("shutdown_grace", GRACE, Settings.shutdown_grace),
             kill_grace=self._or_default("kill_grace", GRACE, Settings.kill_grace),
+            metrics=read_metrics(self._fields.get("metrics"), self._document),
             limits=Limits(
                 executions=self._get("max_executions", EXECUTIONS),
                 memory=self._get("max_memory", MEMORY),

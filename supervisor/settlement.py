@@ -37,13 +37,24 @@ def as_it_is(_record: SlotRecord, report: Report) -> Report:
     return report
 
 
-def settle_slot(state_dir: StateDir, slot: int, redact: Redact = as_it_is) -> bool:
+def _tell_nobody(_lost: SpoolEntry) -> None:
+    """What an earlier pool lost is not this one's to count."""
+
+
+def settle_slot(
+    state_dir: StateDir,
+    slot: int,
+    redact: Redact = as_it_is,
+    on_lost: Callable[[SpoolEntry], None] = _tell_nobody,
+) -> bool:
     """Settle what a dead worker's slot record says. Nothing of the handler may run any more.
+
+    `on_lost` is told of a report that the worker could not make itself.
 
     False if it cannot be read or its report not be spooled (a full disk): the record stays, to be tried again.
     """
     records = SlotRecords(state_dir)
-    settled = _settle(state_dir, records, state_dir.slot_record(slot), redact)
+    settled = _settle(state_dir, records, state_dir.slot_record(slot), redact, on_lost)
     if settled:
         workspace.remove_all(state_dir.outcomes, slot)
     return settled
@@ -58,7 +69,13 @@ def settle_all(state_dir: StateDir, redact: Redact = as_it_is) -> bool:
     return all(settled)
 
 
-def _settle(state_dir: StateDir, records: SlotRecords, path: Path, redact: Redact) -> bool:
+def _settle(
+    state_dir: StateDir,
+    records: SlotRecords,
+    path: Path,
+    redact: Redact,
+    on_lost: Callable[[SpoolEntry], None] = _tell_nobody,
+) -> bool:
     try:
         record = records.read(path)
     except (ValueError, OSError) as error:
@@ -77,11 +94,13 @@ def _settle(state_dir: StateDir, records: SlotRecords, path: Path, redact: Redac
     # A report that the worker spooled itself is the true one.
     if not spool.holds(record.execution_id):
         try:
-            spool.put(_entry(record, redact))
+            entry = _entry(record, redact)
+            spool.put(entry)
         except OSError as error:
             emit("report.unspooled", task=record.task, execution_id=record.execution_id, reason=error)
             return False
         emit("execution.lost", task=record.task, execution_id=record.execution_id)
+        on_lost(entry)
     reached(Step.LOSS_SPOOLED)
     try:
         path.unlink(missing_ok=True)

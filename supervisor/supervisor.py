@@ -11,6 +11,7 @@ import select
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import psutil
 
@@ -18,15 +19,18 @@ from ..local.version import version
 from ..pool import log, process_tree, steward, worker
 from ..pool.board import MAX_WORKERS, STEWARD, SlotState
 from ..pool.clock import boottime
+from ..pool.counted import HUNG, OVERDUE, SWEPT
 from ..pool.events import emit
 from ..pool.kill_ladder import QUIET_SCANS, RESCAN
 from ..pool.settings import Settings
 from ..pool.shared import Shared
 from ..pool.spool import Spool
+from ..pool.tally import SUPERVISOR
 from .account_keeper import AccountKeeper
 from .children import Child, fork
 from .control import ControlSocket
 from .control_commands import answer
+from .counting import count_lost, count_restart
 from .handover import Adopted, Handover, exec_anew
 from .local_child import LocalChild
 from .operations import Operations
@@ -80,6 +84,7 @@ class Supervisor:
         self._redact = redacting(settings, os.environ)
         self._shared = shared
         self._signals = signals
+        self._counts = shared.tally.row(SUPERVISOR)
         self._reload = reload
         self._hangup_drains = hangup_drains
         self._local = local
@@ -107,6 +112,7 @@ class Supervisor:
         self._feed(self._steward, Event.OPEN)
         while True:
             now = boottime()
+            self._shared.pulse.beat(now)
             self._notice_lateness(now)
             for signum in self._signals.take():
                 self._on_signal(signum, now)
@@ -191,6 +197,7 @@ class Supervisor:
     def _enter(self, stage: Stage, why: str, now: float) -> None:
         if not self._shutdown.enter(stage, now):
             return
+        self._shared.pulse.drain()
         match stage:
             case Stage.DRAINING:
                 emit("pool.draining", signal=why, seconds=self._settings.shutdown_grace)
@@ -298,6 +305,7 @@ class Supervisor:
         self._settings = settings
         self._redact = redacting(settings, os.environ)
         self._shared.account.publish(settings.api_key, settings.api_base)
+        self._shared.tally.know(settings.handlers)
         self._shutdown = Shutdown(settings.shutdown_grace, settings.kill_grace)
         self._set_size(settings.workers)
         self._feed_workers(Event.RETIRE)
@@ -307,6 +315,7 @@ class Supervisor:
     def _set_size(self, workers: int) -> None:
         self._grow(workers)
         self._shared.board.resize(workers)
+        self._shared.tally.resize(workers)
         for slot in self._slots:
             self._feed(slot, Event.OPEN if slot.cell < workers else Event.CLOSE)
 
@@ -336,6 +345,7 @@ class Supervisor:
             case Action.SETTLE:
                 slot.swept, slot.settle_from = 0, now
             case Action.COOL:
+                count_restart(self._counts, slot)
                 pause = slot.restarts.pause(random.random())  # noqa: S311
                 slot.refill_at = now + pause
                 if slot.last_exit is Exit.BOOT_FAILED:
@@ -352,6 +362,7 @@ class Supervisor:
         with contextlib.suppress(OSError):
             # Handlers can remove it; what a full disk refuses, the worker itself reports.
             self._shared.state_dir.make_folders()
+        slot.replaced_for = None
         try:
             slot.child = fork(slot.main, slot.cell, self._shared.board, now, self._settings, self._shared)
         except OSError as error:
@@ -387,10 +398,13 @@ class Supervisor:
         for slot in (*self._slots, self._steward):
             if slot.child is not None and slot.child.pid == pid:
                 self._on_slot_exit(slot, slot.child, returncode)
+                return
+        if returncode == -signal.SIGKILL:
+            self._counts.add(SWEPT)
 
     def _on_slot_exit(self, slot: SlotProcess, child: Child, returncode: int) -> None:
         if returncode == 0:
-            self._operations.left(slot)
+            slot.replaced_for = self._operations.left(slot)
         slot.child = None
         slot.how = _in_words(returncode)
         if returncode == 0:
@@ -429,11 +443,12 @@ class Supervisor:
         process_tree.kill_children(strangers)
         if strangers:
             emit("execution.swept", count=len(strangers), what="dead workers")
+        on_lost = partial(count_lost, self._counts)
         for slot in settling:
             slot.swept = 0 if strangers else slot.swept + 1
             if slot.swept < QUIET_SCANS and now < slot.settle_from + SWEEP_WITHIN:
                 continue
-            if slot is self._steward or settle_slot(self._shared.state_dir, slot.cell, self._redact):
+            if slot is self._steward or settle_slot(self._shared.state_dir, slot.cell, self._redact, on_lost):
                 self._shared.notices.send("lost", execution=self._shared.board.execution(slot.cell))
                 self._shared.board.reset(slot.cell)
                 self._feed(slot, Event.SETTLED)
@@ -475,9 +490,11 @@ class Supervisor:
             silent = now - max(board.last_beat(slot.cell), self._fresh_from)
             if silent > HUNG_AFTER:
                 emit("slot.hung", name=slot.name, seconds=silent)
+                slot.replaced_for = HUNG
                 self._feed(slot, Event.STUCK)
             elif now > self._stop_by(slot):
                 emit("slot.overdue", name=slot.name)
+                slot.replaced_for = OVERDUE
                 self._feed(slot, Event.STUCK)
 
     def _stop_by(self, slot: SlotProcess) -> float:

@@ -14,6 +14,7 @@ ROOMS = set(rooms())
 MAY_IMPORT = {
     "outcome": set(),
     "local": set(),
+    "monitoring": set(),
     "service_templates": set(),
     "client": {"outcome"},
     "pool": {"outcome", "client"},
@@ -118,6 +119,7 @@ WALL_CLOCK = {
     "client/transport.py",  # a date in Retry-After, an epoch in X-RateLimit-Reset
     "pool/courier.py",
     "pool/execution.py",
+    "pool/exposition.py",  # how long the oldest spooled report has waited, for the operator
     "pool/history.py",
     "pool/reporting.py",
     "pool/steward.py",  # the age of old logs, whose times are the file system's
