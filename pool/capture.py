@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 HEAD = 2048
 TAIL = 6144
 """Bytes kept of each stream: more than any report takes, so that fitting it decides what is shown."""
 
 _CHUNK = 65536
+
+Sink = Callable[[bytes], None]
+"""Takes a stream's next bytes as they come; it must neither block nor raise."""
 
 
 class HeadAndTail:
@@ -43,9 +47,10 @@ class HeadAndTail:
 class Pipe:
     """The read end of one of a handler's output pipes. It owns the descriptor."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, sink: Sink | None = None) -> None:
         os.set_blocking(descriptor, False)
         self.descriptor = descriptor
+        self._sink = sink
         self.kept = HeadAndTail()
         self.open = True
 
@@ -62,6 +67,8 @@ class Pipe:
             if not data:
                 return True
             self.kept.add(data)
+            if self._sink is not None:
+                self._sink(data)
         return False
 
     def close(self) -> None:

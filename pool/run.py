@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 
 from ..outcome import Ending
 from . import process_tree
-from .capture import Pipe, combined
+from .capture import Pipe, Sink, combined
 from .clock import boottime
 from .errors import CouldNotStart
 from .invocation import Invocation
@@ -208,15 +208,23 @@ class Run:
         return Ended(replace(ending, survivors=self._survivors), output)
 
 
-def start(invocation: Invocation, rules: Rules, stop: StopSignals) -> Run:
-    """Start a handler in a session of its own. Raises CouldNotStart, saying what to change."""
+def start(
+    invocation: Invocation,
+    rules: Rules,
+    stop: StopSignals,
+    sinks: tuple[Sink | None, Sink | None] = (None, None),
+) -> Run:
+    """Start a handler in a session of its own. `sinks` take its stdout and stderr as they come.
+
+    Raises CouldNotStart, saying what to change.
+    """
     now = boottime()
     pipes: list[Pipe] = []
     writers: list[int] = []
     try:
-        for _ in ("stdout", "stderr"):
+        for sink in sinks:
             reader, writer = os.pipe()
-            pipes.append(Pipe(reader))
+            pipes.append(Pipe(reader, sink))
             writers.append(writer)
         process = subprocess.Popen(
             invocation.argv,
