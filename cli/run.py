@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 import os
@@ -104,7 +105,16 @@ def _in_a_folder_of_its_own(
     try:
         return _go(handler, settings, given, root, dry_run=False, as_json=as_json)
     finally:
-        workspace.remove(root)
+        _remove(root)
+
+
+def _remove(root: Path) -> None:
+    # Never `workspace.remove(root)`: it opens up the folder above, which here is everybody's. What a handler may have
+    # put in the folder's place is left alone.
+    if not root.is_symlink():
+        workspace.remove_all(root)
+        with contextlib.suppress(OSError):
+            root.rmdir()
 
 
 def _handler(task: str, loaded: LoadedConfig) -> Handler:

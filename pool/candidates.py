@@ -101,4 +101,5 @@ def _offer(row: Mapping[str, Any], now: float) -> Offer:
         task=row["task"],
         offered_at=now,
         payload=json.dumps(row.get("payload") or {}).encode(),
+        scheduled_for=str(row.get("scheduled_for") or ""),
     )

@@ -20,6 +20,7 @@ from .offers import Notices
 from .slot_record import SlotRecords
 from .source import Source
 from .spool import Ownership, Spool, SpoolEntry
+from .spool_notes import SpoolNotes
 from .state_dir import StateDir
 from .steps import Step, reached
 
@@ -57,6 +58,7 @@ class Courier:
         self._source: Source | None = None
         self._state_dir = state_dir
         self._spool = Spool(state_dir)
+        self._notes = SpoolNotes(state_dir)
         self._records = SlotRecords(state_dir)
         self._heartbeat_interval = heartbeat_interval
         self._attempts: dict[str, _Attempts] = {}
@@ -67,6 +69,7 @@ class Courier:
 
     def start(self) -> None:
         """Begin, in a thread of its own."""
+        self._notes.forget_strays()
         threading.Thread(target=self._run, name="courier", daemon=True).start()
 
     def finish(self, give_up: float) -> None:
@@ -84,7 +87,8 @@ class Courier:
         while True:
             with self._turn:
                 next_at = self._deliver_all()
-            select.select([self._spooled], [], [], max(0.02, next_at - boottime()))
+            # At least every LOOK_EVERY, whatever holds the reports back: an operator may wish one to be tried now.
+            select.select([self._spooled], [], [], min(max(0.02, next_at - boottime()), LOOK_EVERY))
             if self._spooled.drain():
                 # Handed over: what was a living worker's a moment ago is ours now.
                 for attempts in self._attempts.values():
@@ -106,6 +110,8 @@ class Courier:
         self._attempts = {path.name: self._attempts.get(path.name, _Attempts()) for path in paths}
         if not paths:
             return now + LOOK_EVERY
+        for name in self._notes.take_wishes() & self._attempts.keys():
+            self._attempts[name].next_at = self._resume_at = 0.0
         if now < self._resume_at:
             return self._resume_at
         owned = self._records.owned_by_living_workers()
@@ -155,6 +161,8 @@ class Courier:
         error = delivery.error
         assert error is not None
         attempts.failed(now, error.retry_after)
+        wall = time.time()
+        self._notes.failed(entry.execution_id, str(error), wall, wall + attempts.next_at - now)
         if not attempts.told:
             attempts.told = True
             emit("report.waiting", task=entry.task, execution_id=entry.execution_id, reason=error)
@@ -178,6 +186,7 @@ class Courier:
     def _settle(self, entry: SpoolEntry, delivery: Delivery) -> None:
         record_fate(self._state_dir, entry, delivery.fate, waited=time.time() - entry.created)
         self._spool.remove(entry.execution_id)
+        self._notes.forget(entry.execution_id)
         reached(Step.ENTRY_REMOVED)
 
     def _keep_alive(self, entry: SpoolEntry, attempts: _Attempts) -> None:

@@ -85,4 +85,5 @@ def _entry(record: SlotRecord) -> SpoolEntry:
         ownership=ownership,
         report=fit(resolve(ending, outcome, "")),
         created=time.time(),
+        about={"slot": record.slot, "started": record.claimed_at},
     )

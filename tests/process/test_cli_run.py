@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import stat
 import subprocess
 import time
 from pathlib import Path
@@ -33,6 +34,8 @@ HANDLERS: dict[str, Any] = {
     "stubborn": WAITS.format(trap="trap '' TERM;"),
     "slow": {"cmd": WAITS.format(trap=""), "timeout": 0.5},
     "leaves": "setsid sleep 600 > /dev/null 2>&1 & echo done",
+    "litters": 'mkdir "$(dirname "$CUEAPI_OUTCOME_FILE")/more"; set -- "$TMPDIR"/cueworker-run-*; touch "$1/beside"',
+    "swaps": 'set -- "$TMPDIR"/cueworker-run-*; mv "$1" "$TMPDIR/moved"; ln -s "$TMPDIR/moved" "$1"',
     "key": 'printf %s "${CUEAPI_API_KEY-none}" > key',
     "bad": "eval echo {{ payload.x }}",
 }
@@ -123,6 +126,17 @@ def test_a_timeout_and_an_exit_leave_nothing(home: Path) -> None:
     assert cueworker("run", "leaves", home=home).returncode == 0
 
 
+def test_it_leaves_the_folder_for_temporary_files_as_it_was(home: Path) -> None:
+    temporary = home / "temporary"
+    temporary.mkdir()
+    temporary.chmod(0o755)
+    for task in ("litters", "swaps"):
+        assert cueworker("run", task, home=home, TMPDIR=str(temporary)).returncode == 0
+    assert stat.S_IMODE(temporary.stat().st_mode) == 0o755
+    assert (temporary / "moved").is_dir(), "nothing is removed through a link"
+    assert [path.name for path in temporary.iterdir() if not path.is_symlink()] == ["moved"]
+
+
 @pytest.mark.parametrize(
     ("task", "signals", "within"),
     [
@@ -179,7 +193,7 @@ def test_other_children_of_the_caller_are_left_alone(home: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["publsh"], 64, "Did you mean publish? Its handlers: key, leaves, publish, slow, stubborn, waits"),
+        (["publsh"], 64, "Did you mean publish? Its handlers: key, leaves, litters, publish"),
         (["key", "--payload", "[1]"], 64, "must be a JSON object"),
         ([], 64, "Missing argument 'TASK'"),
         (["bad"], 78, "handler 'bad' is refused"),

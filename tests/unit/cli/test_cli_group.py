@@ -10,7 +10,18 @@ import pytest
 from support.cli import cueworker
 from support.repository import project
 
-SUBCOMMANDS = ["start", "check", "enqueue", "run", "serve"]
+SUBCOMMANDS = [
+    "start",
+    "check",
+    "enqueue",
+    "run",
+    "history",
+    "show",
+    "spool",
+    "doctor",
+    "serve",
+    "completion",
+]
 
 
 @pytest.mark.parametrize("option", ["--help", "-h"])
