@@ -94,6 +94,8 @@ def seconds(value: object) -> str:
     """A length of time, short."""
     if not isinstance(value, int | float):
         return "-"
+    if value < 1:
+        return f"{value * 1000:.0f} ms"
     for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
         if value >= 2 * size:
             return f"{value / size:.1f} {unit}"

@@ -100,8 +100,10 @@ def _on_the_server(execution_id: str, config: Path | None, state_dir: Path | Non
             return api.executions.get(execution_id)
     except NotFound:
         return {"unknown": "it does not know it"}
-    except (ConfigError, CueAPIError, ValueError) as error:
-        return {"unknown": f"not asked or no answer: {error}"}
+    except ConfigError as error:
+        return {"unknown": f"not asked: {error.problems[0].message.partition(':')[0]}"}
+    except (CueAPIError, ValueError) as error:
+        return {"unknown": f"no answer: {error}"}
 
 
 def _is_known(found: dict[str, Any]) -> bool:

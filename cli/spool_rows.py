@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from ..pool.slot_record import SlotRecords
@@ -14,8 +14,13 @@ from .history_query import first_line, number, seconds
 Facts = Mapping[str, Any]
 
 
-def entry_facts(state_dir: StateDir, execution_id: str) -> dict[str, Any] | None:
-    """What is known of one entry; None if there is none. Raises OSError if the spool cannot be read."""
+def entry_facts(
+    state_dir: StateDir, execution_id: str, owned: Collection[str] | None = None
+) -> dict[str, Any] | None:
+    """What is known of one entry; None if there is none. Raises OSError if the spool cannot be read.
+
+    `owned` are the executions whose workers live, looked up if they are not given.
+    """
     path = state_dir.spool_entry(execution_id)
     try:
         entry = Spool.read(path)
@@ -24,6 +29,8 @@ def entry_facts(state_dir: StateDir, execution_id: str) -> dict[str, Any] | None
     if entry is None:
         return None
     tried = SpoolNotes(state_dir).tried(execution_id)
+    if owned is None:
+        owned = SlotRecords(state_dir).owned_by_living_workers()
     return {
         "execution_id": entry.execution_id,
         "task": entry.task,
@@ -35,7 +42,7 @@ def entry_facts(state_dir: StateDir, execution_id: str) -> dict[str, Any] | None
         "tried_at": None if tried is None else tried.at,
         "refusal": None if tried is None else tried.reason,
         "next_at": None if tried is None else tried.next_at,
-        "held_by_worker": entry.execution_id in SlotRecords(state_dir).owned_by_living_workers(),
+        "held_by_worker": entry.execution_id in owned,
         "report": entry.report.body(),
         "unreadable": None,
     }
@@ -43,10 +50,12 @@ def entry_facts(state_dir: StateDir, execution_id: str) -> dict[str, Any] | None
 
 def all_entries(state_dir: StateDir) -> list[dict[str, Any]]:
     """Every entry, the oldest first. Raises OSError if the spool cannot be read."""
-    found = [entry_facts(state_dir, path.stem) for path in Spool(state_dir).paths()]
-    return sorted(
-        (facts for facts in found if facts is not None), key=lambda facts: number(facts.get("created"))
-    )
+    owned = SlotRecords(state_dir).owned_by_living_workers()
+    entries = (entry_facts(state_dir, path.stem, owned) for path in Spool(state_dir).paths())
+    found = [facts for facts in entries if facts is not None]
+    aside = state_dir.spool.glob("*.unreadable")
+    found += [{"execution_id": path.stem, "unreadable": f"set aside as {path.name}"} for path in aside]
+    return sorted(found, key=lambda facts: number(facts.get("created")))
 
 
 def rows(entries: Iterable[Facts], now: float, *, pool_runs: bool) -> Iterator[str]:

@@ -61,7 +61,7 @@ def load_as_pool(path: Path, state_dir: Path | None) -> tuple[LoadedConfig, str 
     local = running_local(StateDir(pending.settings.state_dir.absolute()))
     if local is not None:
         account = Overrides(state_dir=state_dir, api_key=local.api_key, api_base=local.url)
-        return load_config(path, account), None
+        return replace(load_config(path, account), key_source="the pool's own local server"), None
     try:
         return load_config(path, Overrides(state_dir=state_dir)), None
     except ConfigError as error:

@@ -27,6 +27,9 @@ from .steps import Step, reached
 RETRY_FIRST = 0.5
 RETRY_LAST = 30.0
 LOOK_EVERY = 5.0
+WISHES_EVERY = 0.5
+"""Seconds between two looks for what an operator wishes, while reports wait."""
+
 WHOLE_FOR = 300.0
 """Seconds that a report which the server answers with 500 is retried whole before it is cut."""
 
@@ -87,13 +90,21 @@ class Courier:
         while True:
             with self._turn:
                 next_at = self._deliver_all()
-            # At least every LOOK_EVERY, whatever holds the reports back: an operator may wish one to be tried now.
-            select.select([self._spooled], [], [], min(max(0.02, next_at - boottime()), LOOK_EVERY))
+            self._rest(next_at)
             if self._spooled.drain():
                 # Handed over: what was a living worker's a moment ago is ours now.
                 for attempts in self._attempts.values():
                     if not attempts.told:
                         attempts.next_at = 0.0
+
+    def _rest(self, until: float) -> None:
+        """Wait until then, for a report that is handed over, or for an operator's wish to have one tried now."""
+        while True:
+            left = max(0.02, until - boottime())
+            wait = min(left, WISHES_EVERY) if self._attempts else left
+            handed_over, _, _ = select.select([self._spooled], [], [], wait)
+            if handed_over or boottime() >= until or self._notes.has_wishes():
+                return
 
     def _deliver_all(self) -> float:
         """Send what is due; returns when to look again."""

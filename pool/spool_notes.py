@@ -75,6 +75,12 @@ class SpoolNotes:
         """Whether the courier has not taken the wish up yet."""
         return self._beside(execution_id, _NOW).exists()
 
+    def has_wishes(self) -> bool:
+        """Whether there are any. Never raises."""
+        with contextlib.suppress(OSError):
+            return any(name.endswith(_NOW) for name in os.listdir(self._state_dir.spool))
+        return False
+
     def take_wishes(self) -> set[str]:
         """The file names of the entries that are to be tried now; each wish is told once. Raises OSError."""
         with os.scandir(self._state_dir.spool) as found:
