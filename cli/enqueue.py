@@ -53,7 +53,15 @@ def enqueue(
 ) -> None:
     """Run TASK once, now, on whichever pool has a handler for it.
 
-    Makes the worker cue of the task if there is none, fires it with the payload, and prints the execution's id.
+    Makes the worker cue of the task if there is none, fires it with the payload, and prints the execution's id. The
+    server is that of the configuration, or the pool's own while one with --local runs.
+
+    \b
+      cueworker enqueue greet --payload '{"name": "Ada"}' --wait
+      cueworker show "$(cueworker enqueue backup --payload @target.json)"
+
+    Exit codes: 0 done; with --wait 1 unless it is a success; 2 the command line is wrong; 69 the server cannot be
+    asked, or refuses; 78 the configuration is wrong.
     """
     try:
         override = {**payloads.read_payload(payload), "task": task}
