@@ -120,6 +120,7 @@ class Courier:
         paths = self._spool.paths()
         self._attempts = {path.name: self._attempts.get(path.name, _Attempts()) for path in paths}
         if not paths:
+            self._notes.forget_strays()
             return now + LOOK_EVERY
         for name in self._notes.take_wishes() & self._attempts.keys():
             self._attempts[name].next_at = self._resume_at = 0.0

@@ -1,7 +1,7 @@
-"""What lies beside a spool entry for people: the last refusal, and an operator's wish to have it tried now.
+"""What is said about spool entries for people: the last refusal, and an operator's wish to have one tried now.
 
-`<entry>.tried` is the courier's word, `<entry>.now` the operator's. Neither decides what happens to a report, both may
-be lost: they are written without a sync.
+`spool-notes/<entry>.tried` is the courier's word, `<entry>.now` the operator's. Neither decides what happens to a
+report, both may be lost: they are written without a sync.
 """
 
 from __future__ import annotations
@@ -29,17 +29,19 @@ class Tried:
 
 
 class SpoolNotes:
-    """The notes of one spool folder."""
+    """The notes on one pool's spool. Their folder is made when there is something to say."""
 
     def __init__(self, state_dir: StateDir) -> None:
         self._state_dir = state_dir
+        self._folder = state_dir.root / "spool-notes"
 
     def failed(self, execution_id: str, reason: str, now: float, next_at: float) -> None:
         """Note an attempt that failed. Never raises."""
         before = self.tried(execution_id)
         tried = Tried(1 if before is None else before.attempts + 1, now, reason, next_at)
         with contextlib.suppress(OSError):
-            path = self._beside(execution_id, _TRIED)
+            path = self._note(execution_id, _TRIED)
+            self._folder.mkdir(mode=0o700, exist_ok=True)
             temporary = path.with_name(f".{path.name}.{os.getpid()}")
             temporary.write_text(json.dumps(asdict(tried)), encoding="utf-8")
             temporary.rename(path)
@@ -47,7 +49,7 @@ class SpoolNotes:
     def tried(self, execution_id: str) -> Tried | None:
         """What is noted; None if nothing that can be read is."""
         try:
-            value = read_json(self._beside(execution_id, _TRIED)) or {}
+            value = read_json(self._note(execution_id, _TRIED)) or {}
             return Tried(
                 int(value["attempts"]), float(value["at"]), str(value["reason"]), float(value["next_at"])
             )
@@ -57,37 +59,40 @@ class SpoolNotes:
     def forget(self, execution_id: str) -> None:
         """The entry has gone. Never raises."""
         with contextlib.suppress(OSError):
-            self._beside(execution_id, _TRIED).unlink(missing_ok=True)
-            self._beside(execution_id, _NOW).unlink(missing_ok=True)
+            self._note(execution_id, _TRIED).unlink(missing_ok=True)
+            self._note(execution_id, _NOW).unlink(missing_ok=True)
 
     def forget_strays(self) -> None:
         """Remove the notes whose entry has gone, which a crash may leave. Never raises."""
         with contextlib.suppress(OSError):
-            for path in self._state_dir.spool.iterdir():
-                if path.suffix in (_TRIED, _NOW) and not path.with_suffix(".json").exists():
+            for path in self._folder.iterdir():
+                if not (self._state_dir.spool / path.with_suffix(".json").name).exists():
                     path.unlink(missing_ok=True)
 
     def ask(self, execution_id: str) -> None:
         """Ask the courier to try an entry now. Raises OSError."""
-        self._beside(execution_id, _NOW).touch(mode=0o600)
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        self._note(execution_id, _NOW).touch(mode=0o600)
 
     def is_asked(self, execution_id: str) -> bool:
         """Whether the courier has not taken the wish up yet."""
-        return self._beside(execution_id, _NOW).exists()
+        return self._note(execution_id, _NOW).exists()
 
     def has_wishes(self) -> bool:
         """Whether there are any. Never raises."""
         with contextlib.suppress(OSError):
-            return any(name.endswith(_NOW) for name in os.listdir(self._state_dir.spool))
+            return any(name.endswith(_NOW) for name in os.listdir(self._folder))
         return False
 
     def take_wishes(self) -> set[str]:
-        """The file names of the entries that are to be tried now; each wish is told once. Raises OSError."""
-        with os.scandir(self._state_dir.spool) as found:
-            wished = [Path(entry.path) for entry in found if entry.name.endswith(_NOW)]
-        for path in wished:
-            path.unlink(missing_ok=True)
-        return {path.with_suffix(".json").name for path in wished}
+        """The file names of the entries that are to be tried now; each wish is told once. Never raises."""
+        taken = set()
+        with contextlib.suppress(OSError):
+            for name in os.listdir(self._folder):
+                if name.endswith(_NOW):
+                    (self._folder / name).unlink(missing_ok=True)
+                    taken.add(name.removesuffix(_NOW) + ".json")
+        return taken
 
-    def _beside(self, execution_id: str, suffix: str) -> Path:
-        return self._state_dir.spool_entry(execution_id).with_suffix(suffix)
+    def _note(self, execution_id: str, suffix: str) -> Path:
+        return self._folder / (self._state_dir.spool_entry(execution_id).stem + suffix)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 from cueworker.cli.group import cueworker
+from cueworker.pool import StateDir
+from cueworker.pool.spool_notes import SpoolNotes
 from support.faults import Answer, Request, refusal
 from support.stage import Stage, staged
 from support.waiting import until
@@ -20,13 +22,11 @@ def command(stage: Stage, *arguments: str) -> Result:
 
 def test_waiting_reports_are_shown_tried_and_dropped(tmp_path: Path) -> None:
     with staged(tmp_path, {"quick": "echo done"}) as stage:
+        notes = SpoolNotes(StateDir(stage.pool.state_dir))
         # Two minutes: longer than anything here, so that what goes on before goes on because it was asked to.
         stage.proxy.rule = _no_outcome
         first = stage.site.fire("quick")
-        until(
-            lambda: stage.pool.leftovers()["spool"].count(f"{first}.tried") == 1,
-            "the courier has been refused",
-        )
+        until(lambda: notes.tried(first), "the courier has been refused")
 
         listed = json.loads(command(stage, "spool", "list", "--json").stdout)
         assert listed["execution_id"] == first and "the test says 503" in listed["refusal"]
@@ -42,13 +42,14 @@ def test_waiting_reports_are_shown_tried_and_dropped(tmp_path: Path) -> None:
         assert command(stage, "spool", "retry", "--all").stdout == f"{first}: recorded\n"
         assert stage.site.get(first)["status"] == "success"
         stage.wait_until_settled()
+        until(lambda: notes.tried(first) is None, "the courier has forgotten it")
         (line,) = stage.history(first)
         assert line["waited"] > 0 and line["result"] == "done" and line["slot"] in (0, 1)
         assert 0 <= line["queued"] <= line["started"]
 
         stage.proxy.rule = _no_outcome
         second = stage.site.fire("quick")
-        until(lambda: f"{second}.tried" in stage.pool.leftovers()["spool"], "the courier has been refused")
+        until(lambda: notes.tried(second), "the courier has been refused")
         assert command(stage, "spool", "drop", second, "--yes").exit_code == 0
         stage.proxy.clear()
         third = stage.site.fire("quick")

@@ -185,7 +185,7 @@ def test_spool_drop_asks_keeps_the_report_and_tells_history(state_dir: StateDir)
     assert refused.exit_code == 1 and Spool(state_dir).has("e-1")
     assert "may hand the execution out again" in refused.stderr
     assert command(state_dir, "spool", "drop", "e-1", answer="y\n").exit_code == 0
-    assert os.listdir(state_dir.spool) == ["dropped"]
+    assert os.listdir(state_dir.spool) == ["dropped"] and os.listdir(notes_of(state_dir)) == []
     kept = state_dir.spool / "dropped" / "e-1.json"
     assert Spool.read(kept) is not None
     assert [line["fate"] for line in history.newest_first(state_dir.history)] == ["dropped"]
@@ -220,7 +220,7 @@ def test_spool_retry_without_a_pool_says_so_and_leaves_nothing_behind(state_dir:
     Spool(state_dir).put(entry("e-1"))
     done = command(state_dir, "spool", "retry", "e-1")
     assert done.exit_code == 3 and "no pool runs" in done.stderr
-    assert os.listdir(state_dir.spool) == ["e-1.json"]
+    assert not notes_of(state_dir).exists()
 
 
 @pytest.mark.usefixtures("held")
@@ -249,6 +249,10 @@ def test_notes_whose_entry_has_gone_are_removed(state_dir: StateDir) -> None:
         notes.failed(name, "refused", 1.0, 2.0)
         notes.ask(name)
     notes.forget_strays()
-    assert sorted(os.listdir(state_dir.spool)) == ["e-1.json", "e-1.now", "e-1.tried"]
+    assert sorted(os.listdir(notes_of(state_dir))) == ["e-1.now", "e-1.tried"]
     notes.forget("e-1")
-    assert os.listdir(state_dir.spool) == ["e-1.json"]
+    assert os.listdir(notes_of(state_dir)) == []
+
+
+def notes_of(state_dir: StateDir) -> Path:
+    return state_dir.root / "spool-notes"
