@@ -6,6 +6,7 @@ import contextlib
 import os
 import resource
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -19,10 +20,10 @@ from ..client.surroundings import surroundings
 from ..pool.handler import Handler
 from ..pool.state_dir import StateDir
 from ..supervisor.config import ConfigError, LoadedConfig, find_config
-from ..supervisor.config_paths import config_home
+from ..supervisor.config_paths import config_home, default_state_dir
 from ..supervisor.local_child import PENDING_KEY
 from . import programs
-from .where import load_as_pool, running_local, state_dir_of
+from .where import load_as_pool, running_local
 
 UNIT = "cueworker.service"
 _PATIENCE = (3.0, 5.0)
@@ -108,7 +109,8 @@ class Facts:
 def gather(config: Path | None, state_dir: Path | None, environ: Mapping[str, str], *, local: bool) -> Facts:
     """Look at everything. Never raises for what is wrong: that is what it is to find."""
     loaded, keyless, problems, path = _configuration(config, state_dir, environ)
-    where = StateDir(loaded.settings.state_dir.absolute()) if loaded else _state_dir(config, state_dir)
+    fallback = state_dir or default_state_dir(socket.gethostname(), environ)
+    where = StateDir((loaded.settings.state_dir if loaded else fallback).absolute())
     server = _server(loaded, local=local) if loaded else None
     way = surroundings(server.url if server else "https://api.cueapi.ai")
     bundle = way.verify if isinstance(way.verify, str) else None
@@ -123,7 +125,7 @@ def gather(config: Path | None, state_dir: Path | None, environ: Mapping[str, st
         workers=loaded.settings.workers if loaded else 0,
         handlers=len(handlers),
         key_source=loaded.key_source if loaded else "",
-        keyless=None if local else keyless,
+        keyless=None if local or keyless is None else str(keyless),
         server=server,
         files=tuple(_key_files(where, environ)),
         state_dir=str(where.root),
@@ -144,20 +146,13 @@ def gather(config: Path | None, state_dir: Path | None, environ: Mapping[str, st
 
 def _configuration(
     config: Path | None, state_dir: Path | None, environ: Mapping[str, str]
-) -> tuple[LoadedConfig | None, str | None, tuple[str, ...], str | None]:
+) -> tuple[LoadedConfig | None, ConfigError | None, tuple[str, ...], str | None]:
     path = None
     try:
         path = find_config(config, environ, Path.cwd())
         return *load_as_pool(path, state_dir), (), str(path)
     except ConfigError as error:
         return None, None, tuple(map(str, error.problems)), None if path is None else str(path)
-
-
-def _state_dir(config: Path | None, state_dir: Path | None) -> StateDir:
-    try:
-        return state_dir_of(config, state_dir)
-    except ConfigError:
-        return state_dir_of(None, Path.cwd() if state_dir is None else state_dir)
 
 
 def _server(loaded: LoadedConfig, *, local: bool) -> ServerFacts | None:

@@ -86,7 +86,8 @@ def run(
         sys.exit(EXIT_CONFIG)
     handler = _handler(task, loaded)
     if keyless is not None:
-        click.echo("note: there is no API key; the handler gets no $CUEAPI_API_KEY", err=True)
+        why = keyless.problems[0].message.partition(":")[0]
+        click.echo(f"note: {why}; the handler gets no $CUEAPI_API_KEY", err=True)
     try:
         code = _in_a_folder_of_its_own(handler, loaded.settings, given, dry_run=dry_run, as_json=as_json)
     except OSError as error:
@@ -150,6 +151,8 @@ def _go(
         if as_json:
             _print_json(run_plan.as_data(planned))
         return 0
+    if not as_json:
+        click.echo(run_plan.line("output", "as it comes:") + "\n")
     result = _result(planned, files, (2, 2) if as_json else (1, 2))
     if as_json:
         _print_json({**run_plan.as_data(planned), **run_result.as_data(result)})
@@ -160,8 +163,6 @@ def _go(
 
 def _result(planned: Plan, files: workspace.Workspace, outputs: tuple[int, int]) -> Result:
     files.fill(json.dumps(planned.given.payload).encode())
-    if outputs[0] == sys.stdout.fileno():
-        click.echo(run_plan.line("output", "as it comes:") + "\n")
     sys.stdout.flush()
     trial = Trial(
         name=f"cueworker: run {planned.handler.task}",

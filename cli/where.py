@@ -51,8 +51,8 @@ def load_without_key(path: Path, state_dir: Path | None = None) -> LoadedConfig:
     return load_config(path, Overrides(state_dir=state_dir, api_key=PENDING_KEY, api_base=PENDING_BASE))
 
 
-def load_as_pool(path: Path, state_dir: Path | None) -> tuple[LoadedConfig, str | None]:
-    """The configuration with the account that a pool would have, and why there is no API key if there is none.
+def load_as_pool(path: Path, state_dir: Path | None) -> tuple[LoadedConfig, ConfigError | None]:
+    """The configuration with the account that a pool would have, and what is wrong with that if anything is.
 
     The pool's own local server comes first while it runs. Without a key `settings.api_key` is empty. Raises
     ConfigError for everything else that is wrong.
@@ -66,7 +66,7 @@ def load_as_pool(path: Path, state_dir: Path | None) -> tuple[LoadedConfig, str 
         return load_config(path, Overrides(state_dir=state_dir)), None
     except ConfigError as error:
         keyless = load_config(path, Overrides(state_dir=state_dir, api_key=PENDING_KEY))
-        return replace(keyless, settings=replace(keyless.settings, api_key="")), str(error)
+        return replace(keyless, settings=replace(keyless.settings, api_key="")), error
 
 
 def running_local(state_dir: StateDir) -> LocalServer | None:

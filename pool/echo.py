@@ -25,7 +25,8 @@ class Echo:
         self._queue: queue.SimpleQueue[tuple[int, bytes] | None] = queue.SimpleQueue()
         self._taken = 0  # written by the main thread
         self._written = 0  # written by the copying thread
-        self._skipped = 0
+        self._skipped: dict[int, int] = {}
+        """Bytes by descriptor."""
         self._thread = threading.Thread(target=self._copy, name="echo", daemon=True)
         self._thread.start()
 
@@ -34,14 +35,9 @@ class Echo:
 
         def take(data: bytes) -> None:
             if self._taken - self._written + len(data) > MOST_BEHIND:
-                self._skipped += len(data)
+                self._skipped[descriptor] = self._skipped.get(descriptor, 0) + len(data)
                 return
-            if self._skipped:
-                data = (
-                    f"\n… [{self._skipped:,} bytes not shown: they are not read fast enough] …\n".encode()
-                    + data
-                )
-                self._skipped = 0
+            data = self._note(descriptor) + data
             self._taken += len(data)
             self._queue.put((descriptor, data))
 
@@ -49,9 +45,17 @@ class Echo:
 
     def finish(self, give_up: Callable[[], bool]) -> None:
         """Wait until all of it is shown, or `give_up` says not to."""
+        for descriptor in tuple(self._skipped):
+            self._queue.put((descriptor, self._note(descriptor)))
         self._queue.put(None)
         while self._thread.is_alive() and not give_up():
             self._thread.join(_LOOK_EVERY)
+
+    def _note(self, descriptor: int) -> bytes:
+        skipped = self._skipped.pop(descriptor, 0)
+        if not skipped:
+            return b""
+        return f"\n… [{skipped:,} bytes not shown: they are not read fast enough] …\n".encode()
 
     def _copy(self) -> None:
         while (item := self._queue.get()) is not None:

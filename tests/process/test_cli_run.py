@@ -113,7 +113,7 @@ def test_a_dry_run_shows_it_and_starts_nothing(home: Path) -> None:
     done = in_this_process(home, "key", "--dry-run")
     assert (done.exit_code, (home / "key").exists()) == (0, False)
     assert 'printf %s "${CUEAPI_API_KEY-none}" > key' in done.stdout and "verdict" not in done.stdout
-    assert "there is no API key" in done.stderr and "CUEAPI_API_KEY=" not in done.stdout
+    assert "no API key" in done.stderr and "CUEAPI_API_KEY=" not in done.stdout
     found = json.loads(in_this_process(home, "key", "--dry-run", "--json").stdout)
     assert found["argv"][:2] == ["/bin/sh", "-c"] and "CUEAPI_API_KEY" not in found["env"]
 
@@ -194,6 +194,7 @@ def test_other_children_of_the_caller_are_left_alone(home: Path) -> None:
         assert done.returncode == 0 and bystander.is_running()
     finally:
         bystander.kill()
+        bystander.wait(PATIENCE)
 
 
 @pytest.mark.parametrize(
