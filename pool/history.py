@@ -7,8 +7,9 @@ import fcntl
 import json
 import os
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from .append import append
 
@@ -33,3 +34,35 @@ def _rotate(path: Path, descriptor: int) -> None:
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     if os.path.exists(path) and os.path.samestat(os.stat(path), os.fstat(descriptor)):
         path.replace(path.with_name(path.name + ".1"))
+
+
+def newest_first(path: Path) -> Iterator[dict[str, Any]]:
+    """Every line of the history, the older file included, from the newest on; lines that are none are left out.
+
+    The older file is read only when the newer one is exhausted. Raises OSError if there is a file that cannot be read.
+    """
+    # Both are opened before either is read: a writer may set the newer one aside meanwhile.
+    with contextlib.ExitStack() as stack:
+        files = [_open(file) for file in (path, path.with_name(path.name + ".1"))]
+        found = [stack.enter_context(file) for file in files if file is not None]
+        if len(found) == 2 and os.path.sameopenfile(found[0].fileno(), found[1].fileno()):
+            found.pop()
+        for file in found:
+            yield from _parsed(reversed(file.read().split(b"\n")))
+
+
+def _open(path: Path) -> BinaryIO | None:
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        return None
+
+
+def _parsed(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    for line in lines:
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, dict) and isinstance(value.get("execution_id"), str):
+            yield value

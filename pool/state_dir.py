@@ -107,6 +107,21 @@ class StateDir:
         os.pwrite(descriptor, f"cueworker-supervise, pid {os.getpid()}\n".encode(), 0)
         return descriptor
 
+    def is_in_use(self) -> bool:
+        """Whether a pool, or its clean-up, runs here: somebody holds the lock. Raises OSError if it cannot be seen."""
+        try:
+            descriptor = os.open(self.root / "lock", os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            # Shared, and given back at once: a pool that is just starting tries again.
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
     def slot_record(self, slot: int) -> Path:
         """Where slot `slot` says what it does."""
         return self.slots / f"{slot}.json"

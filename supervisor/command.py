@@ -135,6 +135,10 @@ def main(
     `cueworker check` shows what a configuration would run.
 
     \b
+      cueworker-supervise --local
+      cueworker-supervise --config /etc/cueworker/cueworker.yaml --workers 16
+
+    \b
     TERM, INT   drain: handlers may finish for `shutdown_grace`, then TERM, then KILL
                 a second one starts the killing at once
     QUIT        kill the handlers at once, report, leave

@@ -127,4 +127,5 @@ def _entry(record: SlotRecord, redact: Redact) -> SpoolEntry:
         ownership=ownership,
         report=fit(redact(record, resolve(ending, outcome, ""))),
         created=time.time(),
+        about={"slot": record.slot, "started": record.claimed_at},
     )
