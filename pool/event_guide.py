@@ -28,6 +28,10 @@ GUIDE: dict[str, tuple[str, str]] = {
         "The handler ended in this way, with this verdict.",
         "For a failure: `cueworker logs <execution>` shows its output.",
     ),
+    "execution.cancelled": (
+        "An operator has asked for its end: TERM, `kill_grace`, KILL; it is reported as failed.",
+        NOTHING,
+    ),
     "execution.lost": (
         "The worker died beside its handler. The report says `worker lost; effects unknown`, with its evidence.",
         "Look for the reason in the lines before (out of memory, kill -9), and find out what the handler has done.",
@@ -95,6 +99,52 @@ GUIDE: dict[str, tuple[str, str]] = {
         "As for listing.failed.",
     ),
     "presence.recovered": ("The server knows again that this worker lives.", NOTHING),
+    # The account.
+    "account.refused": (
+        "The server answers 401 to this key. Nothing is claimed; handlers, leases and reports stay.",
+        "Do what the line says, most often `cueworker login`. A pool that waits takes up another key by itself.",
+    ),
+    "account.accepted": (
+        "The key that was refused is good again; the pool goes on.",
+        NOTHING,
+    ),
+    "account.changed": (
+        "Another key was found, or approved; it holds from now on, also for handlers that start.",
+        NOTHING,
+    ),
+    "account.unreadable": (
+        "The key is refused, and the files in which another might stand cannot be read.",
+        "Correct them: `cueworker check` shows every error with its line.",
+    ),
+    "account.unsaved": (
+        "A login brought a key that could not be kept on the disk, or that another one there wins over.",
+        "Before the pool is restarted, put the key where the line says, or run `cueworker login`.",
+    ),
+    "login.asked": (
+        "The key is refused and `email:` is set, so the server was asked for another key.",
+        "Follow the link in the e-mail, or approve at the address in the line, within 15 minutes.",
+    ),
+    "login.approved": (
+        "The login was approved; the pool goes on with the key that it brought.",
+        NOTHING,
+    ),
+    "login.failed": (
+        "No key came of the login; it is asked for again later.",
+        "Look at the reason; `cueworker login` does the same by hand.",
+    ),
+    # Metrics.
+    "metrics.listening": (
+        "Metrics, `/healthz` and `/readyz` are served here.",
+        NOTHING,
+    ),
+    "metrics.unavailable": (
+        "The address cannot be listened on. The pool works all the same.",
+        "Free the port, or choose another with `metrics: {listen: …}`.",
+    ),
+    "metrics.failed": (
+        "A request for metrics met an error; the pool works all the same.",
+        "Report it with the line, if it comes again.",
+    ),
     # Processes.
     "pool.started": ("The pool begins, with these settings.", NOTHING),
     "pool.draining": (
@@ -110,6 +160,30 @@ GUIDE: dict[str, tuple[str, str]] = {
     "pool.cannot_boot": (
         "Every worker failed to start several times in a row; the pool ends with exit code 70.",
         "Look at the reason and at the slot.cannot_boot lines before.",
+    ),
+    "pool.upgrading": (
+        "The program that is installed now is tried, before this one makes room for it.",
+        NOTHING,
+    ),
+    "pool.not_upgraded": (
+        "The program that is installed now cannot take over; this one goes on as before.",
+        "Correct what the line, or the one before it, says, and call `cueworker upgrade` again; or restart the pool.",
+    ),
+    "pool.upgraded": (
+        "Another program goes on in the supervisor's process. Workers that were busy end what they run first.",
+        NOTHING,
+    ),
+    "pool.paused": (
+        "An operator, or TSTP, has paused the pool: nothing more is claimed, what runs goes on.",
+        "Resume it with `cueworker resume` when it is time.",
+    ),
+    "pool.resumed": (
+        "Work is claimed again.",
+        NOTHING,
+    ),
+    "pool.scaled": (
+        "An operator, or TTIN or TTOU, has changed the number of workers.",
+        "Set `workers:` as well, if it shall stay.",
     ),
     "pool.reloaded": ("The new configuration holds for every execution from now on.", NOTHING),
     "pool.not_reloaded": (
@@ -129,6 +203,22 @@ GUIDE: dict[str, tuple[str, str]] = {
     "slot.cannot_boot": (
         "A process of the pool could not be started, or ended before it had begun.",
         "Look at the reason: most often a limit on processes, files or memory.",
+    ),
+    "slot.recycled": (
+        "A worker process came to its limit (`max_executions`, `max_memory`, `max_age`), or an operator wished it.",
+        NOTHING,
+    ),
+    "control.unusable": (
+        "The socket for `cueworker status` and its like cannot be made; it is tried again every 5 s.",
+        "Look at the reason; signals work meanwhile.",
+    ),
+    "control.refused": (
+        "Another user has tried to command this pool.",
+        "Find out who it was, if nobody should have.",
+    ),
+    "control.failed": (
+        "A command met an error in the pool, which goes on.",
+        "Report it with the line.",
     ),
     "slot.unswept": (
         "What dead processes left cannot be looked for.",
