@@ -32,8 +32,6 @@ LONGEST = 5.0
 """Seconds that a connection may last."""
 CONNECTIONS = 16
 """Connections at once; one more is closed unanswered."""
-RETRY_EVERY = 1.0
-"""Seconds between two tries to listen, when the port is taken: by the steward before this one, by somebody else."""
 _LOOK_EVERY = 0.5
 
 
@@ -47,26 +45,6 @@ class Answer(NamedTuple):
 
 Page = Callable[[str], Answer]
 """Makes the answer to a GET; the argument is the request's `Accept`."""
-
-
-def serve(listen: Listen, shared: Shared, vitals: Vitals, worker_id: str) -> None:
-    """Begin to serve, in threads that end with the process. Never raises: a port that is taken is tried again."""
-    pages = pages_of(shared, vitals, worker_id)
-    threading.Thread(target=_listen, args=(listen, pages), name="metrics", daemon=True).start()
-
-
-def _listen(listen: Listen, pages: Mapping[str, Page]) -> None:
-    told = False
-    while True:
-        try:
-            with MetricsServer(listen, pages) as server:
-                emit("metrics.listening", url=server.url)
-                server.serve_forever(_LOOK_EVERY)
-        except (OSError, UnicodeError) as error:  # UnicodeError: a host name that cannot be one
-            if not told:
-                emit("metrics.unavailable", listen=listen, reason=getattr(error, "strerror", None) or error)
-            told = True
-            time.sleep(RETRY_EVERY)
 
 
 class MetricsServer(socketserver.ThreadingMixIn, socketserver.TCPServer):

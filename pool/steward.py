@@ -12,7 +12,7 @@ import threading
 import time
 
 from ..client import BudgetExhausted, CueAPIError, ServerError, Unauthorized
-from . import boot, log
+from . import boot, log, metrics
 from .board import SlotState
 from .call_counting import counting
 from .candidates import Candidates
@@ -114,12 +114,9 @@ class _Steward:
             self._courier.finish(boottime() + FINISH_WITHIN)
 
     def _serve_metrics(self) -> None:
-        if self._settings.metrics is None:
-            return
-        # What serves them takes 15 MB and 0.1 s to load.
-        from . import metrics_server
-
-        metrics_server.serve(self._settings.metrics, self._shared, self._vitals, self._settings.worker_id)
+        listen = self._settings.metrics
+        if listen is not None:
+            metrics.serve(listen, self._shared, self._vitals, self._settings.worker_id)
 
     def _listen(self) -> None:
         for notice in self._shared.notices.drain():

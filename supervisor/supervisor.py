@@ -382,8 +382,10 @@ class Supervisor:
         process_tree.reap(self._on_exit)
 
     def _on_exit(self, pid: int, returncode: int) -> None:
-        # Its number may be anybody's from now on.
-        self._bystanders.discard(pid)
+        if pid in self._bystanders:
+            # Its number may be anybody's from now on.
+            self._bystanders.discard(pid)
+            return
         if self._local is not None and pid == self._local.pid:
             self._local.reaped(returncode)
             if not self._is_last():

@@ -152,6 +152,11 @@ def shared(tmp_path: Path) -> Iterator[Shared]:
 def test_what_the_pages_say_of_a_pool(shared: Shared) -> None:
     assert Settings.metrics is None, "nothing is served unless somebody asks for it"
     vitals = Vitals(shared, lambda: None)
+    vitals.listed(False, 7.0)
+    vitals.listed(False, 8.0)
+    assert vitals.condition().listing_failed_since == 7.0
+    vitals.listed(True, 9.0)
+    assert vitals.condition().listing_failed_since is None
     pages = pages_of(shared, vitals, "worker-1")
     shared.tally.resize(3)
     shared.tally.row(0).add(EXECUTIONS, "exited", "success", task=HOSTILE)
