@@ -108,6 +108,8 @@ class Supervisor:
         # What is here now is what every worker shares: no collection of theirs should touch, and so copy, it.
         gc.collect()
         gc.freeze()
+        # Before the workers: a pool whose workers are up can be asked.
+        self._control.keep(boottime())
         self._set_size(self._settings.workers)
         self._feed(self._steward, Event.OPEN)
         while True:
