@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from .answers import Answer
 from .transport import Transport
+
+_KEY = re.compile(r"[!-~]+")
 
 
 class Auth:
@@ -31,6 +34,6 @@ class Auth:
 def key_in(answer: Answer) -> str:
     """The key that an answer carries; raises MalformedAnswer."""
     key = answer.json_object().get("api_key")
-    if not isinstance(key, str) or not key:
-        raise answer.malformed("it holds no api_key")
+    if not isinstance(key, str) or not _KEY.fullmatch(key):
+        raise answer.malformed("it holds no api_key that could be sent")
     return key

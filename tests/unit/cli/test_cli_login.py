@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import uuid
 from pathlib import Path
 from typing import Any
 
-from support.cli import WITHIN, cueworker, start
+import pytest
+from cueworker.cli.key_options import keep
+from cueworker.supervisor.key_store import ProfileStore
+from support.cli import WITHIN, command, cueworker, start, surroundings
 from support.local_server import LocalServerProcess, local_account, shared_local_server
 from support.logins import approve_login
 from support.server_client import ServerClient
@@ -18,6 +22,7 @@ from support.waiting import until
 __all__ = ["local_account", "shared_local_server"]
 
 NOWHERE = "http://127.0.0.1:9"
+KEY = "cue_sk_0123456789abcdef0123456789abcdef"
 
 
 def new_email() -> str:
@@ -86,10 +91,10 @@ def test_a_key_that_cannot_be_replaced_where_it_stands_is_left_alone(
     assert local_account.ok("GET", "/v1/workers") == {"workers": []}
 
 
-def test_given_up_turned_down_and_shadowed(shared_local_server: LocalServerProcess, tmp_path: Path) -> None:
-    """Three logins at once, since each waits."""
+def test_turned_down_and_shadowed(shared_local_server: LocalServerProcess, tmp_path: Path) -> None:
+    """Two logins at once, since each waits."""
     server = shared_local_server
-    emails = {name: new_email() for name in ("given up", "turned down", "shadowed")}
+    emails = {name: new_email() for name in ("turned down", "shadowed")}
     logins = {
         name: start(
             *("login", "--email", email, "--api-base", server.url, "--profile", name.replace(" ", "-")),
@@ -98,17 +103,38 @@ def test_given_up_turned_down_and_shadowed(shared_local_server: LocalServerProce
         )
         for name, email in emails.items()
     }
-    waiting = until(lambda: _waiting(server, set(emails.values())), "all three wait")
-    logins["given up"].send_signal(signal.SIGINT)
+    waiting = until(lambda: _waiting(server, set(emails.values())), "both wait")
     server.ok("POST", f"/v1/auth/logins/{waiting[emails['turned down']]}/deny")
     server.ok("POST", f"/v1/auth/logins/{waiting[emails['shadowed']]}/approve")
-    code, _, err = finish(logins["given up"])
-    assert (code, err) == (130, "given up; nothing has changed\n")
     code, _, err = finish(logins["turned down"])
     assert code == 1 and "turned down" in err
     code, _, err = finish(logins["shadowed"])
     assert code == 0 and "CUEAPI_API_KEY wins over it" in err
     assert set(json.loads((tmp_path / ".config/cueapi/credentials.json").read_text())) == {"shadowed"}
+
+
+def test_a_terminal_shows_the_time_that_is_left_and_ctrl_c_gives_up(
+    shared_local_server: LocalServerProcess, tmp_path: Path
+) -> None:
+    terminal, theirs = os.openpty()
+    with subprocess.Popen(
+        command("login", "--api-base", shared_local_server.url),
+        cwd=tmp_path,
+        env=surroundings(tmp_path),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as login:
+        os.close(theirs)
+        shown = ""
+        while "left" not in shown:
+            shown += os.read(terminal, 4096).decode()
+        login.send_signal(signal.SIGINT)
+        assert finish(login)[::2] == (130, "given up; nothing has changed\n")
+    os.close(terminal)
+    assert f"Open {shared_local_server.url}/logins/" in shown and "waiting for the approval, 14:5" in shown
+    assert list(tmp_path.iterdir()) == []
 
 
 def _waiting(server: ServerClient, emails: set[str]) -> dict[str, str] | None:
@@ -126,3 +152,15 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     assert broken.returncode == 78 and "must hold an object of profiles" in broken.stderr
     nobody = cueworker("whoami", "--config", "there-is-none.yaml", home=tmp_path)
     assert nobody.returncode == 78 and "cannot be read" in nobody.stderr
+
+
+def test_a_new_key_is_never_thrown_away(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The place was writable when it was looked at, and is no more when the server has made the key."""
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit) as ended:
+        keep(ProfileStore(tmp_path / "file" / "credentials.json", "x"), KEY, email=None, api_base=NOWHERE)
+    said = capsys.readouterr()
+    rescued = Path(said.err.split("The new key is in ")[1].split(",")[0])
+    assert (ended.value.code, rescued.read_text(), rescued.stat().st_mode & 0o777) == (73, f"{KEY}\n", 0o600)
+    assert KEY not in said.out + said.err
+    rescued.unlink()
