@@ -17,8 +17,8 @@ NOW = 1_800_000_000.0
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    connection = sqlite3.connect(tmp_path / "db", isolation_level=None)
+def db() -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
     connection.row_factory = sqlite3.Row
     migrate(connection)
     yield connection
@@ -130,8 +130,8 @@ def test_the_file_always_holds_a_good_key(
     assert stat.S_IMODE((tmp_path / "api_key").stat().st_mode) == 0o600
 
 
-def test_keys_of_an_older_database_get_an_id_and_a_hint(tmp_path: Path) -> None:
-    db = sqlite3.connect(tmp_path / "old", isolation_level=None)
+def test_keys_of_an_older_database_get_an_id_and_a_hint() -> None:
+    db = sqlite3.connect(":memory:", isolation_level=None)
     db.row_factory = sqlite3.Row
     migrate(db, upto=1)
     account = local_account(db, now=NOW)
