@@ -21,5 +21,7 @@ class Site:
     waiters: Waiters
     ticker: Ticker
     rules: Rules
+    host: str = "127.0.0.1"
+    """The address or name that the server was told to listen on."""
     windows: dict[str, SlidingWindow] = field(default_factory=dict)
     """The request windows, by the key's digest."""
