@@ -15,9 +15,9 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from .authentication import authenticate
 from .call import Answer, Call, ClientGone
 from .errors import AnsweredInternal, Refused, internal_error
-from .keys import digest
 from .limiter import Admission, SlidingWindow
 from .site import Site
 
@@ -58,15 +58,10 @@ class Endpoint:
 
 def _authenticate(site: Site, call: Call, headers: Headers) -> None:
     """Finds the key's account and counts the request. Raises Refused 401, 429."""
-    scheme, _, key = call.headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-    hashed = digest(key.strip())
-    account = site.keys.account_of(hashed) if scheme.lower() == "bearer" else None
-    if account is None:
-        raise Refused(401, "invalid_api_key", "Invalid API key")
-    call.account = account
+    call.account, call.caller = authenticate(site, call)
     if site.rules.rate_limit is None:
         return
-    window = site.windows.setdefault(hashed, SlidingWindow(site.rules.rate_limit))
+    window = site.windows.setdefault(call.caller.digest, SlidingWindow(site.rules.rate_limit))
     admission = window.admit(time.monotonic())
     headers.update(_limit_headers(admission, now=call.now))
     call.requests_used = admission.limit - admission.remaining

@@ -37,6 +37,19 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Caller:
+    """What a request came with."""
+
+    token: str = field(repr=False)
+    digest: str
+    session: bool
+    """Whether the token is a person's session instead of an API key."""
+
+
+NOBODY = Caller(token="", digest="", session=False)
+
+
 class Call:
     """A request on its way to a handler."""
 
@@ -47,6 +60,7 @@ class Call:
         """Epoch seconds."""
         self.account = 0
         """Whose key it came with; 0 on the endpoints that need none."""
+        self.caller = NOBODY
         self.requests_used = 0
         """How much of the key's window is used."""
         self.raw = b""

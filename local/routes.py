@@ -5,8 +5,10 @@ from __future__ import annotations
 from starlette.routing import Route
 
 from . import routes_account as account
+from . import routes_auth as auth
 from . import routes_cues as cues
 from . import routes_executions as executions
+from . import routes_keys as keys
 from .app import Endpoint, Handler
 from .site import Site
 
@@ -35,10 +37,23 @@ _KEYED: tuple[tuple[str, str, Handler], ...] = (
     ("DELETE", "/v1/cues/{id}", cues.delete_cue),
     ("GET", "/v1/usage", account.get_usage),
     ("GET", "/v1/alerts", account.list_alerts),
+    ("GET", "/v1/auth/me", auth.whoami),
+    ("GET", "/v1/auth/key", auth.reveal_key),
+    ("POST", "/v1/auth/key/regenerate", auth.regenerate_key),
+    ("GET", "/v1/auth/keys", keys.list_keys),
+    ("POST", "/v1/auth/keys", keys.make_key),
+    ("DELETE", "/v1/auth/keys/{id}", keys.revoke_key),
+    ("GET", "/v1/auth/logins", keys.list_logins),
+    ("POST", "/v1/auth/logins/{code}/approve", keys.approve_login),
+    ("POST", "/v1/auth/logins/{code}/deny", keys.deny_login),
 )
 _OPEN: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/health", account.health),
     ("POST", "/v1/auth/register", account.register),
+    ("POST", "/v1/auth/device-code", auth.device_code),
+    ("POST", "/v1/auth/device-code/submit-email", auth.submit_email),
+    ("POST", "/v1/auth/device-code/poll", auth.poll),
+    ("POST", "/v1/auth/session", auth.session),
 )
 
 

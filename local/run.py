@@ -22,9 +22,10 @@ from setproctitle import setproctitle
 from .app import Application
 from .discovery import SERVER_FILE, write_server_file
 from .errors import AnsweredInternal
-from .keys import KeyRing, local_account, read_or_create_key
+from .keys import KeyRing, digest, local_account
 from .listener import is_loopback, listen, url_of
 from .options import Rules
+from .own_key import OwnKey
 from .parent import die_with_parent
 from .routes import build_routes
 from .schema import UnknownSchema
@@ -132,17 +133,21 @@ async def _serve(
     finally:
         ticking.cancel()
         (state_dir / SERVER_FILE).unlink(missing_ok=True)
+        with contextlib.suppress(sqlite3.Error), store.writing() as db:
+            keys.save_uses(db)
         store.close()
 
 
 def _register_keys(store: Store, state_dir: Path, api_key: str | None) -> KeyRing:
     now = time.time()
-    keys = KeyRing(store.db)
+    keys = KeyRing(store.db, OwnKey(state_dir))
     with store.writing() as db:
         account = local_account(db, now=now)
-        for key in (read_or_create_key(state_dir), api_key):
-            if key:
-                keys.add(db, account, key, now=now)
+        keys.add_own(db, account, now=now)
+        if api_key:
+            keys.add(db, account, api_key, label="--api-key", now=now)
+    if api_key and (ended := keys.ended(digest(api_key))):
+        log.warning("the key of --api-key was %s and stays so; give another one", ended)
     return keys
 
 

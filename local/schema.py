@@ -113,6 +113,25 @@ _MIGRATIONS = (
     CREATE INDEX alerts_of_account ON alerts (account, created_at);
     CREATE INDEX alerts_of_cue ON alerts (cue);
     """,
+    """
+    ALTER TABLE keys ADD COLUMN id TEXT;
+    ALTER TABLE keys ADD COLUMN label TEXT NOT NULL DEFAULT '';
+    ALTER TABLE keys ADD COLUMN hint TEXT NOT NULL DEFAULT '';
+    ALTER TABLE keys ADD COLUMN last_used REAL;
+    ALTER TABLE keys ADD COLUMN ended_at REAL;
+    ALTER TABLE keys ADD COLUMN ended TEXT;
+    UPDATE keys SET id = 'key_' || lower(hex(randomblob(6)));
+    CREATE UNIQUE INDEX keys_id ON keys (id);
+    CREATE TABLE logins (
+        code TEXT PRIMARY KEY,
+        device_hash TEXT NOT NULL UNIQUE,
+        email TEXT,
+        state TEXT NOT NULL,
+        account INTEGER REFERENCES accounts (id) ON DELETE CASCADE,
+        asked_at REAL NOT NULL,
+        expires_at REAL NOT NULL
+    );
+    """,
 )
 
 
