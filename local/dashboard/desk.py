@@ -20,7 +20,7 @@ from ..version import version
 from .forms import Form
 from .rendering import render
 from .reply import Reply
-from .sessions import Session, Sessions, is_current
+from .sessions import BrowserSessions, Session, is_current
 from .visit import Visit
 
 T = TypeVar("T")
@@ -33,7 +33,7 @@ _STEPS = 20_000
 class Desk:
     """Owned by the event loop's thread."""
 
-    def __init__(self, site: Site, sessions: Sessions) -> None:
+    def __init__(self, site: Site, sessions: BrowserSessions) -> None:
         self.site = site
         self.sessions = sessions
         main = next(row for row in site.store.db.execute("PRAGMA database_list") if row["name"] == "main")
@@ -44,6 +44,7 @@ class Desk:
         call = Call(scope, receive, now=time.time())
         visit = Visit(
             call,
+            scope["method"],
             scope["path"],
             scope["query_string"].decode("latin-1"),
             cookie_name=f"cueworker_{scope['server'][1]}",
@@ -102,6 +103,8 @@ class Desk:
                 "logins_waiting": waiting,
                 "version": version(),
                 "form": Form(),
+                # What answers a form is not to be fetched again.
+                "is_live": session is not None and visit.method == "GET" and status == 200,
                 **context,
             },
         )

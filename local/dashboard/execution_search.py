@@ -68,7 +68,13 @@ class Search:
 
     def conditions(self) -> dict[str, str]:
         """The search as a page's address says it, without the place."""
-        given = {"q": self.words, "status": self.status, "task": self.task, "cue": self.cue, "worker": self.worker}
+        given = {
+            "q": self.words,
+            "status": self.status,
+            "task": self.task,
+            "cue": self.cue,
+            "worker": self.worker,
+        }
         return {name: value for name, value in given.items() if value}
 
     @property

@@ -150,8 +150,9 @@ def _hour(db: sqlite3.Connection, account: int, *, now: float) -> Hour:
     minutes = []
     for age in reversed(range(MINUTES)):
         row = found.get(age)
-        done = (row["succeeded"], row["failed"]) if row else (0, 0)
-        minutes.append(Minute(age, *done, unfinished=(row["fired"] if row else 0) - sum(done)))
+        succeeded, failed = (row["succeeded"], row["failed"]) if row else (0, 0)
+        unfinished = row["fired"] - succeeded - failed if row else 0
+        minutes.append(Minute(age, succeeded, failed, unfinished))
     complete = sum(row["fired"] for row in rows) < MOST_IN_HOUR
     span = HOUR if complete else max(1.0, now - min(row["oldest"] for row in rows))
     return Hour(minutes, complete, span)

@@ -46,7 +46,7 @@ class Page:
         try:
             refuse_other_hosts(self._desk, scope, visit)
             await visit.call.read_body()
-            reply = await self._reply(visit, scope["method"])
+            reply = await self._reply(visit)
             await self._desk.site.store.settled()
         except ClientGone:
             return
@@ -57,10 +57,10 @@ class Page:
             reply = self._problem(visit, internal_error())
         await reply.send(send)
 
-    async def _reply(self, visit: Visit, method: str) -> Reply:
+    async def _reply(self, visit: Visit) -> Reply:
         if self._signed_in and visit.session is None:
-            return _to_sign_in(visit, method)
-        if method == "POST":
+            return _to_sign_in(visit)
+        if visit.method == "POST":
             _refuse_other_origins(visit)
             visit.form = Form.parse(visit.call.raw)
             if self._signed_in:
@@ -85,14 +85,16 @@ def refuse_other_hosts(desk: Desk, scope: Scope, visit: Visit) -> None:
     if not is_ours(header, listened=desk.site.host, reached=address):
         visit.session = None
         raise Refused(
-            403, "wrong_host", f"This server does not answer to that name. Open http://127.0.0.1:{port}/ instead."
+            403,
+            "wrong_host",
+            f"This server does not answer to that name. Open http://127.0.0.1:{port}/ instead.",
         )
 
 
-def _to_sign_in(visit: Visit, method: str) -> Reply:
+def _to_sign_in(visit: Visit) -> Reply:
     # What a form of an ended session sent is not done later, behind its sender's back.
     wanted = visit.path + (f"?{visit.query_string}" if visit.query_string else "")
-    return see_other("/login" if method == "POST" or wanted == "/" else f"/login?next={quote(wanted)}")
+    return see_other("/login" if visit.method == "POST" or wanted == "/" else f"/login?next={quote(wanted)}")
 
 
 def _refuse_other_origins(visit: Visit) -> None:
@@ -112,6 +114,8 @@ def _refuse_forged(visit: Visit) -> None:
     assert visit.session is not None
     if not hmac.compare_digest(visit.form["csrf"].encode(), visit.session.csrf.encode()):
         raise Refused(
-            403, "forged_form", "This form is not from a page of your session, so nothing was done. Go back,"
-            " reload the page and send it again."
+            403,
+            "forged_form",
+            "This form is not from a page of your session, so nothing was done. Go back,"
+            " reload the page and send it again.",
         )

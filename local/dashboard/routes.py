@@ -11,9 +11,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ..app import Endpoint, send_refusal
 from ..call import Answer, Call
 from ..errors import Refused
-from ..keys import digest
 from ..site import Site
-from .sessions import LINK_LIMIT, Sessions
+from .sessions import LINK_LIMIT, BrowserSessions
 
 if TYPE_CHECKING:
     from .desk import Desk
@@ -57,7 +56,7 @@ class Dashboard:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._sessions = Sessions()
+        self._sessions = BrowserSessions()
         self._desk: Desk | None = None
 
     def routes(self) -> list[Route]:
@@ -93,9 +92,9 @@ class Dashboard:
 
     async def _make_link(self, _site: Site, call: Call) -> Answer:
         """POST /dashboard/link, with an API key: `{path, expires_in}`, good for one browser."""
-        scheme, _, key = call.headers[b"authorization"].decode("latin-1").partition(" ")
-        assert scheme
-        token = self._sessions.offer(call.account, digest(key.strip()), now=call.now)
+        if call.caller.session:
+            raise Refused(403, "api_key_required", "A link is made with an API key, not with a session")
+        token = self._sessions.offer(call.account, call.caller.digest, now=call.now)
         return Answer({"path": f"/login?token={token}", "expires_in": LINK_LIMIT}, status=201)
 
 

@@ -44,7 +44,7 @@ class Link:
     made_at: float
 
 
-class Sessions:
+class BrowserSessions:
     """Owned by the event loop's thread."""
 
     def __init__(self) -> None:

@@ -19,8 +19,8 @@ async def ask(desk: Desk, visit: Visit) -> Reply:
 
 
 def _with_link(desk: Desk, visit: Visit) -> Reply:
-    if b"sec-purpose" in visit.call.headers:
-        # A browser that fetches ahead would use up the link.
+    if visit.method != "GET" or b"sec-purpose" in visit.call.headers:
+        # A browser that fetches ahead, or looks whether there is something, would use up the link.
         return Reply(204)
     link = desk.sessions.redeem(visit.query["token"], now=visit.now)
     if link is None or desk.site.keys.account_of(link.key) != link.account:

@@ -15,6 +15,7 @@ class Visit:
     """What a page is asked."""
 
     call: Call
+    method: str
     path: str
     query_string: str
     cookie_name: str

@@ -44,7 +44,8 @@ def look(db: sqlite3.Connection, account: int, *, stale_after: float, now: float
         running.setdefault(row["claimed_by"], []).append(row)
     workers = []
     for row in db.execute(
-        "SELECT * FROM workers WHERE account = ? ORDER BY last_heartbeat DESC, worker_id LIMIT 500", (account,)
+        "SELECT * FROM workers WHERE account = ? ORDER BY last_heartbeat DESC, worker_id LIMIT 500",
+        (account,),
     ):
         silent = now - row["last_heartbeat"]
         workers.append(

@@ -17,7 +17,11 @@ from support.repository import ROOT, project, rooms
 
 ROOMS = rooms()
 PACKAGES = sorted(
-    {path.parent.relative_to(ROOT).as_posix() for room in ROOMS for path in (ROOT / room).rglob("__init__.py")}
+    {
+        path.parent.relative_to(ROOT).as_posix()
+        for room in ROOMS
+        for path in (ROOT / room).rglob("__init__.py")
+    }
 )
 """The rooms, and the folders in them that are packages of their own."""
 
