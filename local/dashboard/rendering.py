@@ -32,7 +32,7 @@ def _environment() -> Environment:
         "size": words.size,
         "json": pretty,
     }
-    environment.globals |= {"static": address, "when": when, "moment": words.moment, "plural": words.plural}
+    environment.globals |= {"static": address, "when": when, "since": since, "moment": words.moment, "plural": words.plural}
     return environment
 
 
@@ -48,8 +48,18 @@ def pretty(value: Any) -> str:
 
 def when(epoch: float, now: float) -> Markup:
     """A moment as its age, with the whole date for whoever points at it; the live view counts it on."""
-    return Markup('<time datetime="{}" title="{}" data-age>{}</time>').format(
+    return _time(epoch, "ago", words.ago(now - epoch))
+
+
+def since(epoch: float, now: float) -> Markup:
+    """How long something has been going on; the live view counts it on."""
+    return _time(epoch, "for", words.duration(float(max(0, int(now - epoch)))))
+
+
+def _time(epoch: float, kind: str, text: str) -> Markup:
+    return Markup('<time datetime="{}" title="{}" data-age="{}">{}</time>').format(
         datetime.fromtimestamp(epoch, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         words.moment(epoch),
-        words.ago(now - epoch),
+        kind,
+        text,
     )

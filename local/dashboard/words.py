@@ -13,7 +13,7 @@ _UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 def duration(seconds: float) -> str:
     """`0.35 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`: at most two units."""
     seconds = max(0.0, seconds)
-    if seconds < 9.95:
+    if 0 < seconds < 9.95:
         return f"{seconds:.2g} s" if seconds >= 0.0995 else f"{seconds * 1000:.0f} ms"
     whole = round(seconds)
     for index, (size, unit) in enumerate(_UNITS):

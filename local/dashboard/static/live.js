@@ -30,7 +30,8 @@ function age(seconds) {
 
 function countOn() {
   for (const time of document.querySelectorAll("time[data-age]")) {
-    const text = age((Date.now() - ahead - Date.parse(time.dateTime)) / 1000);
+    const seconds = (Date.now() - ahead - Date.parse(time.dateTime)) / 1000;
+    const text = time.dataset.age === "for" ? duration(Math.max(0, Math.floor(seconds))) : age(seconds);
     if (time.textContent !== text) time.textContent = text;
   }
 }
