@@ -37,7 +37,7 @@ bench: $(VENV)/.installed ## throughput and cost beside an ideal loop
 	$(BIN)/python tests/bench/throughput.py
 
 soak: $(VENV)/.installed ## the slow tests: all seeds, all crash points, many examples, 10,000 executions (over an hour)
-	CUEWORKER_SOAK=1 $(BIN)/python -m pytest -q -n 4 --timeout 1800 tests/unit tests/process
+	CUEWORKER_SOAK=1 $(BIN)/python -m pytest -q -n 4 --timeout 1800 tests/unit tests/conformance tests/process
 	CUEWORKER_SOAK=1 $(BIN)/python -m pytest -q -s tests/soak
 
 clean: ## remove what the commands above made

@@ -44,4 +44,6 @@ def _without_config(state_dir: Path | None) -> CueAPI:
 
 
 def _local(state_dir: Path) -> LocalServer | None:
-    return discover(StateDir(state_dir.absolute()).local)
+    """The local server of the pool with this directory, or the one of `cueworker serve` on it."""
+    folder = state_dir.absolute()
+    return discover(StateDir(folder).local) or discover(folder)

@@ -18,6 +18,8 @@ _SUBCOMMANDS = {
     "start": _Entry("cueworker.supervisor.command", "main", "Run a pool (the same as cueworker-supervise)."),
     "check": _Entry("cueworker.cli.check", "check", "Validate the configuration and show what would run."),
     "enqueue": _Entry("cueworker.cli.enqueue", "enqueue", "Run a task once, now; --wait shows its outcome."),
+    "keys": _Entry("cueworker.cli.keys", "keys", "List, make and revoke the embedded server's API keys."),
+    "logins": _Entry("cueworker.cli.logins", "logins", "Approve or deny logins at the embedded server."),
     "serve": _Entry("cueworker.cli.serve", "serve", "Run the embedded CueAPI server by itself."),
 }
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from .duration import Duration
+
 
 @click.command()
 @click.option(
@@ -26,9 +28,22 @@ import click
 )
 @click.option("--api-key", help="A key to accept besides the one in the state directory.")
 @click.option("--rate-limit", type=click.IntRange(1), help="Requests per minute and key [no limit].")
+@click.option(
+    "--retention",
+    type=Duration(),
+    default="30d",
+    show_default=True,
+    help="How long an execution is kept once it has ended; inf keeps all.",
+)
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="warning")
 def serve(
-    host: str, port: int, state_dir: Path, api_key: str | None, rate_limit: int | None, log_level: str
+    host: str,
+    port: int,
+    state_dir: Path,
+    api_key: str | None,
+    rate_limit: int | None,
+    retention: float,
+    log_level: str,
 ) -> None:
     """Run a CueAPI server on SQLite, for this machine: no account, no network.
 
@@ -44,6 +59,7 @@ def serve(
             state_dir=state_dir,
             api_key=api_key,
             rate_limit=rate_limit,
+            retention=retention,
             log_level=log_level,
         )
     )

@@ -8,6 +8,7 @@ from typing import Any, Self
 from .budget import Budget
 from .cues import Cues
 from .executions import Executions
+from .own_server import Keys, Logins
 from .transport import Timeout, Transport
 from .workers import Workers
 
@@ -31,6 +32,8 @@ class CueAPI:
         self.cues = Cues(self._transport)
         self.executions = Executions(self._transport)
         self.workers = Workers(self._transport)
+        self.keys = Keys(self._transport)
+        self.logins = Logins(self._transport)
 
     @property
     def base_url(self) -> str:

@@ -36,6 +36,7 @@ def _parser(parent: int) -> argparse.ArgumentParser:
         ("--take-back-after", Rules.take_back_after, "an unrenewed claim goes to another worker"),
         ("--worker-stale-after", Rules.worker_stale_after, "a worker counts as silent"),
         ("--missed-after", Rules.missed_after, "an unclaimed execution is missed"),
+        ("--retention", Rules.retention, "an ended execution is forgotten; inf keeps all"),
     ):
         add(option, type=float, default=default, metavar="SECONDS", help=f"{what} (default: %(default)g)")
     add(

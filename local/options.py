@@ -21,5 +21,7 @@ class Rules:
     """Requests a key may make in any 60 s; None is no limit."""
     max_cues: int | None = None
     """Cues an account may hold; None is no limit."""
+    retention: float = 30 * 86400.0
+    """How long an ended execution is kept; infinity is for ever."""
     max_wait: float = 30.0
     """The longest a listing of claimable executions is held."""

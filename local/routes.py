@@ -37,7 +37,6 @@ _KEYED: tuple[tuple[str, str, Handler], ...] = (
     ("DELETE", "/v1/cues/{id}", cues.delete_cue),
     ("GET", "/v1/usage", account.get_usage),
     ("GET", "/v1/alerts", account.list_alerts),
-    ("GET", "/v1/auth/me", auth.whoami),
     ("GET", "/v1/auth/key", auth.reveal_key),
     ("POST", "/v1/auth/key/regenerate", auth.regenerate_key),
     ("GET", "/v1/auth/keys", keys.list_keys),

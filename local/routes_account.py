@@ -33,7 +33,8 @@ async def register(site: Site, call: Call) -> Answer:
     refuse_unstorable({}, unstorable=call.unstorable)
     key = new_key()
     with site.store.writing() as db:
-        site.keys.add(db, new_account(db, email.lower(), now=call.now), key, now=call.now)
+        account = new_account(db, email.lower(), now=call.now)
+        site.keys.add(db, account, key, label="registration", now=call.now)
     return Answer({"api_key": key, "email": email}, status=201)
 
 

@@ -58,6 +58,7 @@ def serve(
     take_back_after: float = Rules.take_back_after,
     worker_stale_after: float = Rules.worker_stale_after,
     missed_after: float = Rules.missed_after,
+    retention: float = Rules.retention,
     parent_pid: int | None = None,
     log_level: str = "warning",
 ) -> int:
@@ -75,6 +76,7 @@ def serve(
         take_back_after=take_back_after,
         worker_stale_after=worker_stale_after,
         missed_after=missed_after,
+        retention=retention,
     )
     _log_to_stderr(log_level)
     setproctitle("cueworker: local server")

@@ -19,17 +19,17 @@ def report(
     start = datetime(today.year, today.month, 1, tzinfo=UTC)
     end = start.replace(day=calendar.monthrange(today.year, today.month)[1])
     used = cues.count(db, account)
-    executions, reported, succeeded = db.execute(
-        "SELECT count(*), count(outcome_success), coalesce(sum(outcome_success), 0) FROM executions"
-        " WHERE account = ? AND created_at >= ?",
-        (account, start.timestamp()),
+    row = db.execute(
+        "SELECT executions, succeeded, failed FROM usage WHERE account = ? AND month = ?",
+        (account, f"{start:%Y-%m}"),
     ).fetchone()
+    executions, succeeded, failed = row or (0, 0, 0)
     return {
         "plan": "local",
         "period": {"start": start.date().isoformat(), "end": end.date().isoformat()},
         "cues": {"used": used, "active": used, **_against(used, rules.max_cues)},
         "executions": {"used": executions, **_against(executions, None)},
-        "outcomes": {"reported": reported, "succeeded": succeeded, "failed": reported - succeeded},
+        "outcomes": {"reported": succeeded + failed, "succeeded": succeeded, "failed": failed},
         "rate_limit": {"requests_per_minute": rules.rate_limit, "current_usage": requests_used},
     }
 
