@@ -20,6 +20,9 @@ _SUBCOMMANDS = {
     "enqueue": _Entry("cueworker.cli.enqueue", "enqueue", "Run a task once, now; --wait shows its outcome."),
     "keys": _Entry("cueworker.cli.keys", "keys", "List, make and revoke the embedded server's API keys."),
     "logins": _Entry("cueworker.cli.logins", "logins", "Approve or deny logins at the embedded server."),
+    "dashboard": _Entry(
+        "cueworker.cli.dashboard", "dashboard", "Print a link to the embedded server's pages."
+    ),
     "serve": _Entry("cueworker.cli.serve", "serve", "Run the embedded CueAPI server by itself."),
 }
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from dataclasses import dataclass
 
+from ..execution_list import STATUSES
 from ..options import Rules
 from ..schema import OPEN
 from . import execution_search, words
-from .execution_search import COLUMNS
+from .execution_search import COLUMNS, GROUPS
 
 HOUR = 3600.0
 DAY = 86_400.0
 MOST_COUNTED = 10_000
 """Where the count of a queue stops: `10,000+`."""
 MOST_IN_HOUR = 50_000
-"""How many of the last hour's executions are looked at, the newest."""
+"""How many of the last hour's executions of a status are looked at, the newest."""
 MINUTES = 60
 
 
@@ -27,13 +29,14 @@ class Minute:
     """Whole minutes."""
     succeeded: int
     failed: int
-    unfinished: int
-    """Those without an outcome: waiting, running, or missed."""
+    """Missed ones are among them."""
+    open: int
+    """Those that wait or run."""
 
     @property
     def fired(self) -> int:
         """All of them."""
-        return self.succeeded + self.failed + self.unfinished
+        return self.succeeded + self.failed + self.open
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,7 @@ class Hour:
 
     minutes: list[Minute]
     complete: bool
-    """False when there were more than MOST_IN_HOUR: the oldest minutes are missing then."""
-    span: float
-    """Seconds that are covered."""
+    """False when there were more than MOST_IN_HOUR of a status: its oldest minutes are missing then."""
 
     @property
     def fired(self) -> int:
@@ -64,7 +65,7 @@ class Hour:
     @property
     def per_minute(self) -> float:
         """Executions fired a minute, on average."""
-        return self.fired / (self.span / 60) if self.span else 0.0
+        return self.fired / MINUTES
 
     @property
     def busiest(self) -> int:
@@ -103,7 +104,7 @@ def look(db: sqlite3.Connection, account: int, rules: Rules, *, now: float) -> O
         running_count=_count(db, account, ("delivering",), since=0.0),
         hour=_hour(db, account, now=now),
         problems=_problems(db, account, since=now - DAY),
-        problem_count=_count(db, account, execution_search.GROUPS["problem"], since=now - DAY),
+        problem_count=_count(db, account, GROUPS["problem"], since=now - DAY),
         workers_alive=alive,
         workers=workers,
         upcoming=_upcoming(db, account),
@@ -137,30 +138,30 @@ def _running(db: sqlite3.Connection, account: int) -> list[sqlite3.Row]:
 
 
 def _hour(db: sqlite3.Connection, account: int, *, now: float) -> Hour:
-    rows = db.execute(
-        "SELECT CAST((:now - created_at) / 60 AS INTEGER) AS age, count(*) AS fired,"
-        " coalesce(sum(outcome_success = 1), 0) AS succeeded, coalesce(sum(outcome_success = 0), 0) AS failed,"
-        " min(created_at) AS oldest FROM (SELECT created_at, outcome_success FROM executions"
-        " WHERE account = :account AND created_at > :since ORDER BY created_at DESC LIMIT :most)"
-        " GROUP BY age",
-        {"now": now, "account": account, "since": now - HOUR, "most": MOST_IN_HOUR},
-    ).fetchall()
-    # An execution of this very moment may be dated a little ahead of us.
-    found = {max(0, row["age"]): row for row in rows}
-    minutes = []
-    for age in reversed(range(MINUTES)):
-        row = found.get(age)
-        succeeded, failed = (row["succeeded"], row["failed"]) if row else (0, 0)
-        unfinished = row["fired"] - succeeded - failed if row else 0
-        minutes.append(Minute(age, succeeded, failed, unfinished))
-    complete = sum(row["fired"] for row in rows) < MOST_IN_HOUR
-    span = HOUR if complete else max(1.0, now - min(row["oldest"] for row in rows))
-    return Hour(minutes, complete, span)
+    found: dict[str, Counter[int]] = {}
+    complete = True
+    for status in STATUSES:
+        rows = db.execute(
+            "SELECT CAST((:now - created_at) / 60 AS INTEGER) AS age, count(*) AS n FROM (SELECT created_at"
+            " FROM executions INDEXED BY executions_by_status WHERE account = :account AND status = :status"
+            " AND created_at > :since ORDER BY created_at DESC LIMIT :most) GROUP BY age",
+            {"now": now, "account": account, "status": status, "since": now - HOUR, "most": MOST_IN_HOUR},
+        ).fetchall()
+        complete = complete and sum(row["n"] for row in rows) < MOST_IN_HOUR
+        # An execution of this very moment may be dated a little ahead of us.
+        counts = Counter({max(0, row["age"]): row["n"] for row in rows})
+        kind = "success" if status == "success" else "problem" if status in GROUPS["problem"] else "open"
+        found.setdefault(kind, Counter()).update(counts)
+    minutes = [
+        Minute(age, found["success"][age], found["problem"][age], found["open"][age])
+        for age in reversed(range(MINUTES))
+    ]
+    return Hour(minutes, complete)
 
 
 def _problems(db: sqlite3.Connection, account: int, *, since: float) -> list[sqlite3.Row]:
     found: list[sqlite3.Row] = []
-    for status in execution_search.GROUPS["problem"]:
+    for status in GROUPS["problem"]:
         found += db.execute(
             f"SELECT {COLUMNS} FROM executions AS e CROSS JOIN cues AS c ON c.id = e.cue"  # noqa: S608
             " WHERE e.account = ? AND e.status = ? AND e.created_at >= ? ORDER BY e.created_at DESC LIMIT 8",

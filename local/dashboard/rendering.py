@@ -32,7 +32,13 @@ def _environment() -> Environment:
         "size": words.size,
         "json": pretty,
     }
-    environment.globals |= {"static": address, "when": when, "since": since, "moment": words.moment, "plural": words.plural}
+    environment.globals |= {
+        "static": address,
+        "when": when,
+        "since": since,
+        "moment": words.moment,
+        "plural": words.plural,
+    }
     return environment
 
 
