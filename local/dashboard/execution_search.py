@@ -187,7 +187,8 @@ def _scanned(search: Search) -> tuple[str, dict[str, Any]]:
 def _by_id(db: sqlite3.Connection, account: int, start: str, most: int) -> list[sqlite3.Row]:
     return db.execute(
         f"SELECT {COLUMNS} FROM executions AS e CROSS JOIN cues AS c ON c.id = e.cue"  # noqa: S608
-        " WHERE e.id >= ? AND e.id < ? AND e.account = ? ORDER BY e.id LIMIT ?",
+        # The plus keeps the planner from walking the account instead of the ids.
+        " WHERE e.id >= ? AND e.id < ? AND +e.account = ? ORDER BY e.id LIMIT ?",
         (start, start + "~", account, most),
     ).fetchall()
 

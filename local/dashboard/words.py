@@ -25,10 +25,13 @@ def duration(seconds: float) -> str:
 
 
 def ago(seconds: float) -> str:
-    """How long ago something was; below zero, how far away it is."""
+    """How long ago something was, in one unit; below zero, how far away it is, in two."""
     if seconds < 0:
         return f"in {duration(max(1.0, round(-seconds)))}"
-    return "just now" if seconds < 1 else f"{duration(float(int(seconds)))} ago"
+    if seconds < 1:
+        return "just now"
+    size, unit = next(((size, unit) for size, unit in _UNITS if seconds >= size), (1, "s"))
+    return f"{int(seconds // size)} {unit} ago"
 
 
 def moment(epoch: float, zone: tzinfo | None = None) -> str:

@@ -10,8 +10,9 @@ let again = false;
 let ahead = Date.now() - 1000 * Number(document.body.dataset.now); // our clock before the server's, in ms
 
 // The same words as `words.py`.
+const units = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
+
 function duration(seconds) {
-  const units = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
   for (let index = 0; index < 3; index += 1) {
     const [size, unit] = units[index];
     if (seconds >= size) {
@@ -25,7 +26,9 @@ function duration(seconds) {
 
 function age(seconds) {
   if (seconds < 0) return `in ${duration(Math.max(1, Math.round(-seconds)))}`;
-  return seconds < 1 ? "just now" : `${duration(Math.floor(seconds))} ago`;
+  if (seconds < 1) return "just now";
+  const [size, unit] = units.find(([least]) => seconds >= least);
+  return `${Math.floor(seconds / size)} ${unit} ago`;
 }
 
 function countOn() {
