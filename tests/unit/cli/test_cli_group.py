@@ -10,7 +10,7 @@ import pytest
 from support.cli import cueworker
 from support.repository import project
 
-SUBCOMMANDS = ["start", "check", "enqueue", "keys", "logins", "serve"]
+SUBCOMMANDS = ["start", "check", "enqueue", "keys", "logins", "dashboard", "serve"]
 
 
 @pytest.mark.parametrize("option", ["--help", "-h"])
