@@ -79,12 +79,13 @@ def _find(db: sqlite3.Connection, account: int, execution_id: str) -> sqlite3.Ro
 
 
 def _told(row: sqlite3.Row, *, now: float) -> dict[str, Any]:
-    outcome = json.loads(row["outcome"]) if row["outcome"] else {}
-    evidence = json.loads(row["evidence"]) if row["evidence"] else {}
+    outcome = json.loads(row["outcome"]) if row["outcome"] else {"result": None, "error": None}
+    stored = json.loads(row["evidence"]) if row["evidence"] else {}
+    evidence = {name: stored.get(name) for name in outcomes.EVIDENCE}
     metadata = outcome.get("metadata")
     entry = story.worker_entry(metadata)
     others = {key: value for key, value in (metadata or {}).items() if key != story.WORKER_ENTRY}
-    url = evidence.get("result_url")
+    url = evidence["result_url"]
     return {
         "row": row,
         "steps": story.timeline(row, now=now),
@@ -92,9 +93,9 @@ def _told(row: sqlite3.Row, *, now: float) -> dict[str, Any]:
         "overridden": row["payload"] is not None,
         "max_attempts": json.loads(row["retry"])["max_attempts"],
         "outcome": outcome,
-        "evidence": evidence,
+        "evidence": evidence if stored else None,
         "url": url if isinstance(url, str) and is_web_url(url) else None,
-        "artifacts": story.artifacts(evidence.get("artifacts")),
+        "artifacts": story.artifacts(evidence["artifacts"]),
         "metadata": others,
         "entry": entry,
         "ending": story.ending(entry),

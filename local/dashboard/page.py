@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import logging
-import sqlite3
 from collections.abc import Awaitable, Callable
 from urllib.parse import quote
 
@@ -52,7 +51,7 @@ class Page:
             return
         except Refused as refusal:
             reply = self._problem(visit, refusal)
-        except (sqlite3.Error, ArithmeticError, LookupError, TypeError, ValueError):
+        except Exception:  # a template that fails, too, is to end as a page
             log.exception("%s %s failed", scope["method"], scope["path"])
             reply = self._problem(visit, internal_error())
         await reply.send(send)

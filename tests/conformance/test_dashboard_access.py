@@ -262,7 +262,9 @@ def test_the_stream_of_events_tells_of_changes_and_holds_up_no_stop(tmp_path: Pa
 
 def test_other_machines_are_let_in_only_with_a_key(tmp_path: Path) -> None:
     refused = LocalServerProcess(tmp_path / "files", api_key="", host="0.0.0.0")
-    with pytest.raises(AssertionError, match=r"--api-key KEY; to stay on this machine, use --host 127\.0\.0\.1"):
+    with pytest.raises(
+        AssertionError, match=r"--api-key KEY; to stay on this machine, use --host 127\.0\.0\.1"
+    ):
         refused.start()
     until(lambda: not (tmp_path / "files" / "server.json").exists(), "it never listened")
     with LocalServerProcess(tmp_path / "files", host="0.0.0.0") as server:
