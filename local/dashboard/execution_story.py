@@ -79,7 +79,7 @@ def _claim(row: sqlite3.Row) -> list[Step]:
 def _outcome(row: sqlite3.Row, *, now: float) -> list[Step]:
     at = row["outcome_recorded_at"]
     if at is None:
-        return [_no_outcome(row, now=now)]
+        return [] if row["status"] == "missed" else [_no_outcome(row, now=now)]
     took = f"after {words.duration(at - row['claimed_at'])}" if row["claimed_at"] is not None else ""
     good = bool(row["outcome_success"])
     steps = [Step("Success" if good else "Failure", at, took, "good" if good else "bad")]

@@ -16,8 +16,8 @@ LONGEST = 7 * 24 * 3600.0
 """Seconds after which anybody signs in again."""
 LINK_LIMIT = 60.0
 """Seconds that a one-time link can be used."""
-MOST_SESSIONS = 1000
-MOST_LINKS = 100
+MOST = 50
+"""Sessions, and links, that an account has at once; the oldest gives way."""
 
 
 @dataclass
@@ -54,7 +54,7 @@ class BrowserSessions:
     def open(self, account: int, key: str, *, now: float) -> tuple[str, Session]:
         """A new session for the account, opened with the key of that digest; and the secret for its cookie."""
         secret = secrets.token_urlsafe(32)
-        _make_room(self._sessions, MOST_SESSIONS)
+        _make_room(self._sessions, account)
         session = Session(account, key, secrets.token_urlsafe(24), now, now)
         self._sessions[digest(secret)] = session
         return secret, session
@@ -70,7 +70,7 @@ class BrowserSessions:
     def offer(self, account: int, key: str, *, now: float) -> str:
         """A token that opens one session within LINK_LIMIT."""
         token = secrets.token_urlsafe(24)
-        _make_room(self._links, MOST_LINKS)
+        _make_room(self._links, account)
         self._links[digest(token)] = Link(account, key, now)
         return token
 
@@ -85,6 +85,7 @@ def is_current(session: Session, *, now: float) -> bool:
     return 0 <= now - session.last_used <= IDLE_LIMIT and 0 <= now - session.opened_at <= LONGEST
 
 
-def _make_room(kept: dict[str, Session] | dict[str, Link], most: int) -> None:
-    while len(kept) >= most:
-        del kept[next(iter(kept))]
+def _make_room(kept: dict[str, Session] | dict[str, Link], account: int) -> None:
+    own = [place for place, one in kept.items() if one.account == account]
+    for place in own[: max(0, len(own) - MOST + 1)]:
+        del kept[place]

@@ -73,12 +73,11 @@ def test_a_key_signs_in_and_leads_on_to_the_page_that_was_wanted(
     assert local_account.api_key not in page.answer.text
 
 
-@pytest.mark.parametrize("goal", ["//evil.example/", "/\\evil.example", "https://evil.example/", "", "/\n/x"])
-def test_signing_in_leads_nowhere_else(local_account: ServerClient, stranger: Visitor, goal: str) -> None:
-    answer = stranger.post(
-        "/login", {"key": local_account.api_key, "next": goal}, allow_redirects=False
-    ).answer
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+def test_signing_in_leads_nowhere_else(local_account: ServerClient, stranger: Visitor) -> None:
+    for goal in ("//evil.example/", "/\\evil.example", "https://evil.example/", "", "/\n/x"):
+        values = {"key": local_account.api_key, "next": goal}
+        answer = stranger.post("/login", values, allow_redirects=False).answer
+        assert (answer.status_code, answer.headers["Location"]) == (303, "/"), goal
 
 
 def test_the_cookie_is_out_of_reach_and_signing_out_ends_it(
