@@ -10,7 +10,7 @@ from ..client import CueAPI
 from ..local.discovery import LocalServer, discover
 from ..pool.settings import DEFAULT_API_BASE
 from ..pool.state_dir import StateDir
-from ..supervisor.config import NoConfig, Overrides, find_config, load_config
+from ..supervisor.config import ConfigError, NoConfig, Overrides, find_config, load_config
 from ..supervisor.config_paths import default_state_dir
 from ..supervisor.credentials import resolve_api_key
 from ..supervisor.local_child import PENDING_BASE, PENDING_KEY
@@ -33,6 +33,16 @@ def connect(config: Path | None, state_dir: Path | None) -> CueAPI:
         return CueAPI(local.api_key, base_url=local.url)
     settings = load_config(path, Overrides(state_dir=state_dir)).settings
     return CueAPI(settings.api_key, base_url=settings.api_base)
+
+
+def running_local_server(config: Path | None, state_dir: Path | None) -> LocalServer | None:
+    """The embedded server of the pool with this configuration and state directory, while it runs."""
+    try:
+        path = find_config(config, os.environ, Path.cwd())
+        pending = Overrides(state_dir=state_dir, api_key=PENDING_KEY, api_base=PENDING_BASE)
+        return _local(load_config(path, pending).settings.state_dir)
+    except ConfigError:
+        return _local(state_dir or default_state_dir(socket.gethostname(), os.environ))
 
 
 def _without_config(state_dir: Path | None) -> CueAPI:

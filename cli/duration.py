@@ -9,7 +9,7 @@ import click
 from ..supervisor.config_duration import parse_duration
 
 
-class Duration(click.ParamType):
+class Duration(click.ParamType[float]):
     """Seconds, as a float."""
 
     name = "duration"

@@ -16,8 +16,23 @@ class _Entry(NamedTuple):
 
 _SUBCOMMANDS = {
     "start": _Entry("cueworker.supervisor.command", "main", "Run a pool (the same as cueworker-supervise)."),
+    "status": _Entry("cueworker.cli.status", "status", "Show what a running pool is doing."),
+    "top": _Entry("cueworker.cli.top", "top", "The same live, with CPU, memory and the handlers' output."),
+    "cancel": _Entry("cueworker.cli.cancel", "cancel", "End a running execution."),
+    "pause": _Entry("cueworker.cli.pause", "pause", "Let a running pool claim nothing more for now."),
+    "resume": _Entry("cueworker.cli.pause", "resume", "Let it claim again."),
+    "scale": _Entry("cueworker.cli.scale", "scale", "Set its number of workers."),
+    "recycle": _Entry("cueworker.cli.recycle", "recycle", "Give it fresh worker processes."),
+    "reload": _Entry("cueworker.cli.reload", "reload", "Let it read its configuration again."),
+    "upgrade": _Entry("cueworker.cli.upgrade", "upgrade", "Go on with the version that is installed now."),
+    "drain": _Entry("cueworker.cli.drain", "drain", "Stop it, gently."),
     "check": _Entry("cueworker.cli.check", "check", "Validate the configuration and show what would run."),
     "enqueue": _Entry("cueworker.cli.enqueue", "enqueue", "Run a task once, now; --wait shows its outcome."),
+    "login": _Entry("cueworker.cli.login", "login", "Get an API key for this machine, and keep it."),
+    "whoami": _Entry("cueworker.cli.whoami", "whoami", "Show whose API key it is, and whether it is good."),
+    "regenerate-key": _Entry(
+        "cueworker.cli.regenerate_key", "regenerate_key", "Replace the API key; the old one dies at once."
+    ),
     "keys": _Entry("cueworker.cli.keys", "keys", "List, make and revoke the embedded server's API keys."),
     "logins": _Entry("cueworker.cli.logins", "logins", "Approve or deny logins at the embedded server."),
     "dashboard": _Entry(

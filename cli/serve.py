@@ -35,6 +35,11 @@ from .duration import Duration
     show_default=True,
     help="How long an execution is kept once it has ended; inf keeps all.",
 )
+@click.option(
+    "--quirks",
+    type=click.Choice(["core"]),
+    help="Behave as the open-source core where it differs from the hosted service.",
+)
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="warning")
 def serve(
     host: str,
@@ -43,6 +48,7 @@ def serve(
     api_key: str | None,
     rate_limit: int | None,
     retention: float,
+    quirks: str | None,
     log_level: str,
 ) -> None:
     """Run a CueAPI server on SQLite, for this machine: no account, no network.
@@ -50,6 +56,7 @@ def serve(
     Its URL is in DIR/server.json, its key in DIR/api_key; a pool talks to it with `api_base:` and `api_key:`.
     `cueworker-supervise --local` runs one beside its pool.
     """
+    from ..local.options import Rules
     from ..local.run import serve as run
 
     sys.exit(
@@ -58,8 +65,7 @@ def serve(
             port=port,
             state_dir=state_dir,
             api_key=api_key,
-            rate_limit=rate_limit,
-            retention=retention,
+            rules=Rules(rate_limit=rate_limit, retention=retention, quirks=quirks),
             log_level=log_level,
         )
     )

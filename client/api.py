@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, Self
 
+from .auth import Auth
 from .budget import Budget
 from .cues import Cues
 from .executions import Executions
@@ -29,6 +30,7 @@ class CueAPI:
         budget: Budget | None = None,
     ) -> None:
         self._transport = Transport(api_key, base_url, timeout, budget)
+        self.auth = Auth(self._transport)
         self.cues = Cues(self._transport)
         self.executions = Executions(self._transport)
         self.workers = Workers(self._transport)

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from . import allowance
 from .authentication import authenticate
 from .call import Answer, Call, ClientGone
 from .errors import AnsweredInternal, Refused, internal_error
@@ -43,7 +44,10 @@ class Endpoint:
         try:
             if self._needs_key:
                 _authenticate(self._site, call, headers)
-            await call.read_body()
+                headers |= allowance.warning(
+                    self._site.store.db, call.account, self._site.rules, now=call.now
+                )
+            await call.read_body(within=self._site.rules.body_within)
             answer = await self._handler(self._site, call)
             await self._site.store.settled()
         except ClientGone:

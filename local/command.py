@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 from .options import Rules
@@ -14,9 +15,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Parses the options and serves; returns the exit code."""
     parent = os.getppid()  # before the slow imports: the parent may die during them
     options = vars(_parser(parent).parse_args(argv))
+    rules = Rules(**{field.name: options.pop(field.name) for field in fields(Rules) if field.name in options})
     from .run import serve
 
-    return serve(**options)
+    return serve(rules=rules, **options)
 
 
 def _parser(parent: int) -> argparse.ArgumentParser:
@@ -31,6 +33,14 @@ def _parser(parent: int) -> argparse.ArgumentParser:
     add("--api-key", metavar="KEY", help="a key to accept besides the one in DIR/api_key")
     add("--rate-limit", type=int, metavar="N", help="requests per minute and key (default: no limit)")
     add("--max-cues", type=int, metavar="N", help="cues per account (default: no limit)")
+    add(
+        "--monthly-executions", type=int, metavar="N", help="warn in answers near so many (default: no limit)"
+    )
+    add(
+        "--quirks",
+        choices=("core",),
+        help="behave as the open-source core where it differs from the hosted service",
+    )
     for option, default, what in (
         ("--lease-seconds", Rules.lease_seconds, "what a claim promises"),
         ("--take-back-after", Rules.take_back_after, "an unrenewed claim goes to another worker"),

@@ -18,6 +18,7 @@ from .waiters import Wanted
 from .wire import iso, new_cue_id, stamp
 
 _NO_WEBHOOKS = "The local server does not deliver webhooks: executions of this cue will be missed."
+_NO_FAILURE_WEBHOOK = "The local server does not deliver webhooks: on_failure.webhook will not be called."
 
 
 def create(
@@ -231,7 +232,13 @@ def to_wire(row: sqlite3.Row) -> dict[str, Any]:
         "fired_count": row["fired_count"],
         "on_failure": json.loads(row["on_failure"]),
         "verification": json.loads(row["verification"]) if row["verification"] else None,
-        "warning": _NO_WEBHOOKS if row["transport"] == "webhook" else None,
+        "warning": _warning(row),
         "created_at": stamp(row["created_at"]),
         "updated_at": stamp(row["updated_at"]),
     }
+
+
+def _warning(row: sqlite3.Row) -> str | None:
+    if row["transport"] == "webhook":
+        return _NO_WEBHOOKS
+    return _NO_FAILURE_WEBHOOK if json.loads(row["on_failure"])["webhook"] else None

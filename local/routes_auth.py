@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from . import logins
+from . import logins, usage
 from .call import Answer, Call
 from .errors import Refused, bad_request
 from .keys import digest, email_of, new_key
@@ -102,3 +102,22 @@ async def regenerate_key(site: Site, call: Call) -> Answer:
     with site.store.writing() as db:
         key = site.keys.rotate(db, call.account, old, now=call.now)
     return Answer({"api_key": key, "previous_key_revoked": True})
+
+
+async def whoami(site: Site, call: Call) -> Answer:
+    """GET /v1/auth/me: asked by the official command line; PROTOCOL.md does not name it."""
+    told = usage.report(
+        site.store.db, call.account, site.rules, requests_used=call.requests_used, now=call.now
+    )
+    cues, executions = told["cues"], told["executions"]
+    return Answer(
+        {
+            "email": email_of(site.store.db, call.account),
+            "plan": told["plan"],
+            "active_cues": cues["active"],
+            "active_cue_limit": cues["limit"],
+            "executions_this_month": executions["used"],
+            "monthly_execution_limit": executions["limit"],
+            "rate_limit_per_minute": site.rules.rate_limit,
+        }
+    )

@@ -52,32 +52,16 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8000,
     api_key: str | None = None,
-    rate_limit: int | None = Rules.rate_limit,
-    max_cues: int | None = Rules.max_cues,
-    lease_seconds: float = Rules.lease_seconds,
-    take_back_after: float = Rules.take_back_after,
-    worker_stale_after: float = Rules.worker_stale_after,
-    missed_after: float = Rules.missed_after,
-    retention: float = Rules.retention,
+    rules: Rules,
     parent_pid: int | None = None,
     log_level: str = "warning",
 ) -> int:
     """Serves until SIGTERM or SIGINT. Returns the exit code: 0, or 1 when it cannot start (told on stderr).
 
     `host` must be this machine alone unless an `api_key` is given. `port` 0 picks a free port; `api_key` is
-    accepted besides the key in `<state_dir>/api_key`; the limits and durations (seconds) are those of `Rules`;
-    with `parent_pid` the server ends when that process, which must be its parent, does. Call it from the main
-    thread.
+    accepted besides the key in `<state_dir>/api_key`; with `parent_pid` the server ends when that process, which
+    must be its parent, does. Call it from the main thread.
     """
-    rules = Rules(
-        rate_limit=rate_limit,
-        max_cues=max_cues,
-        lease_seconds=lease_seconds,
-        take_back_after=take_back_after,
-        worker_stale_after=worker_stale_after,
-        missed_after=missed_after,
-        retention=retention,
-    )
     _log_to_stderr(log_level)
     setproctitle("cueworker: local server")
     try:

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class EndingKind(StrEnum):
-    """The seven ways an execution ends. The value is what `metadata._cueapi_worker.ending` says."""
+    """The eight ways an execution ends. The value is what `metadata._cueapi_worker.ending` says."""
 
     EXITED = "exited"
     SIGNALLED = "signalled"
@@ -15,6 +15,8 @@ class EndingKind(StrEnum):
     TIMED_OUT = "timed_out"
     LEASE_LOST = "lease_lost"
     SHUT_DOWN = "shut_down"
+    CANCELLED = "cancelled"
+    """An operator asked for it."""
     COULD_NOT_START = "could_not_start"
     WORKER_LOST = "worker_lost"
     """The worker died under the handler; what the handler achieved is unknown."""
@@ -58,6 +60,11 @@ class Ending:
     def shut_down(cls, detail: str | None = None) -> Ending:
         """The pool killed the handler because the pool itself had to stop."""
         return cls(EndingKind.SHUT_DOWN, detail=detail)
+
+    @classmethod
+    def cancelled(cls) -> Ending:
+        """The pool killed the handler, or never started it, because an operator asked for that."""
+        return cls(EndingKind.CANCELLED)
 
     @classmethod
     def could_not_start(cls, detail: str) -> Ending:

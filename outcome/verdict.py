@@ -95,6 +95,8 @@ def _imposed(ending: Ending) -> str:
             return f"lease lost, handler killed{because}"
         case EndingKind.SHUT_DOWN:
             return f"worker shut down, handler killed{because}"
+        case EndingKind.CANCELLED:
+            return "cancelled by operator"
         case EndingKind.COULD_NOT_START:
             return f"could not start{because}"
         case _:

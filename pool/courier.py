@@ -85,11 +85,15 @@ class Courier:
             with self._turn:
                 next_at = self._deliver_all()
             select.select([self._spooled], [], [], max(0.02, next_at - boottime()))
-            if self._spooled.drain():
-                # Handed over: what was a living worker's a moment ago is ours now.
+            notices = self._spooled.drain()
+            if notices:
+                # Handed over: what was a living worker's a moment ago is ours now. With another key, everything may go.
+                other_key = any(notice["kind"] == "account" for notice in notices)
                 for attempts in self._attempts.values():
-                    if not attempts.told:
+                    if not attempts.told or other_key:
                         attempts.next_at = 0.0
+                if other_key:
+                    self._resume_at = 0.0
 
     def _deliver_all(self) -> float:
         """Send what is due; returns when to look again."""

@@ -38,12 +38,23 @@ class CueAPISource:
 
     def _ask(self, question: Callable[[CueAPI], T]) -> T:
         try:
-            return question(self._client)
+            answer = self._asked(question)
         except Unauthorized:
             # Nothing was done. The key may have been replaced since this process, or its handler, began.
             if not self._connect():
                 raise
-            return question(self._client)
+            answer = self._asked(question)
+        return answer
+
+    def _asked(self, question: Callable[[CueAPI], T]) -> T:
+        assert self._using is not None
+        try:
+            answer = question(self._client)
+        except Unauthorized:
+            self._account.refuse(*self._using)
+            raise
+        self._account.accept(*self._using)
+        return answer
 
     @property
     def max_wait(self) -> float | None:

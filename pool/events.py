@@ -27,6 +27,7 @@ EVENTS: dict[str, tuple[int, str]] = {
     "execution.ended": (_INFO, "{task}: {execution_id} {ending} after {seconds:.1f} s: {verdict}"),
     "execution.lost": (_ERROR, "{task}: {execution_id} was lost with its worker; reporting it as failed"),
     "execution.swept": (_WARNING, "killed {count} leftover process(es) of {what}"),
+    "execution.cancelled": (_WARNING, "{task}: an operator cancels {execution_id}"),
     "lease.unkept": (_ERROR, "no thread to renew the lease of {execution_id}, trying again: {reason}"),
     # A report's way.
     "report.recorded": (_INFO, "{task}: outcome of {execution_id} recorded"),
@@ -53,10 +54,40 @@ EVENTS: dict[str, tuple[int, str]] = {
     "listing.recovered": (_INFO, "listing works again"),
     "presence.failed": (_WARNING, "cannot register this worker: {reason}"),
     "presence.recovered": (_INFO, "registered with the server again"),
+    # The account.
+    "account.refused": (
+        _ERROR,
+        "the server refuses the API key from {source}; nothing is claimed until there is another: {remedy}",
+    ),
+    "account.accepted": (_INFO, "the server takes the API key again"),
+    "account.changed": (_INFO, "another API key, from {source}: going on with it"),
+    "account.unreadable": (_ERROR, "cannot look for another API key: {reason}"),
+    "account.unsaved": (_ERROR, "the new API key holds until the pool stops, for it is not kept: {reason}"),
+    "login.asked": (
+        _WARNING,
+        "asked {email} for another API key: follow the link in the e-mail, or approve at {url}",
+    ),
+    "login.approved": (_INFO, "{email} approved another API key"),
+    "login.failed": (_ERROR, "no other API key by e-mail to {email}, next try in {seconds:.0f} s: {reason}"),
     # Processes.
     "pool.started": (
         _INFO,
         "{workers} workers for {handlers} at {server} as {worker_id}; state in {state_dir}",
+    ),
+    "pool.upgrading": (_INFO, "{by}: trying the program that is installed now"),
+    "pool.not_upgraded": (_ERROR, "not upgraded, this program goes on: {reason}"),
+    "pool.upgraded": (
+        _INFO,
+        "upgraded from {before} to {version}; {adopted} worker(s) of the earlier program end what they run",
+    ),
+    "pool.paused": (
+        _WARNING,
+        "{by}: paused; nothing more is claimed, what runs goes on. `cueworker resume` or SIGCONT ends it",
+    ),
+    "pool.resumed": (_INFO, "{by}: resumed"),
+    "pool.scaled": (
+        _INFO,
+        "{by}: {workers} workers, {before} before; a reload goes back to the configuration's",
     ),
     "pool.draining": (_INFO, "{signal}: draining; handlers have {seconds:g} s"),
     "pool.stopping": (_WARNING, "{signal}: stopping the handlers"),
@@ -76,9 +107,16 @@ EVENTS: dict[str, tuple[int, str]] = {
     "slot.unswept": (_ERROR, "cannot look for what dead processes left, trying again: {reason}"),
     "slot.hung": (_ERROR, "{name} gave no sign of life for {seconds:.0f} s; killing it"),
     "slot.overdue": (_ERROR, "{name} did not end its handler in time; killing both"),
+    "slot.recycled": (_INFO, "{name} is replaced by a fresh process: {reason}"),
     "slot.refilled": (_INFO, "{name} is refilled in {seconds:.1f} s"),
     "local.started": (_INFO, "local server at {url}"),
     "local.died": (_ERROR, "the local server died ({how}); starting it again"),
+    "control.unusable": (
+        _ERROR,
+        "no control socket at {path} ({reason}): `cueworker status` and its like do not reach this pool; trying again",
+    ),
+    "control.refused": (_WARNING, "a process of user id {uid} asked the control socket; it was refused"),
+    "control.failed": (_ERROR, "a request to the control socket met an error: {reason}"),
     "config.warning": (_WARNING, "{problem}"),
 }
 

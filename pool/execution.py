@@ -38,15 +38,15 @@ _HOLD = 5.0
 _ABSENT = OutcomeFile(fields={}, present=False)
 
 
-def take(offer: Offer, context: WorkerContext) -> None:
-    """Take an offer as far as it goes. Returns when the slot is free again."""
+def take(offer: Offer, context: WorkerContext) -> bool:
+    """Take an offer as far as it goes. Returns when the slot is free again: whether the execution was ours."""
     reached(Step.OFFER_TAKEN)
     handler = context.settings.handlers.get(offer.task)
     reason = _reason_to_drop(offer, handler, context)
     if reason is not None or handler is None:
         emit("execution.dropped", task=offer.task, execution_id=offer.execution_id, reason=reason)
-        return
-    _Execution(offer, handler, context).go()
+        return False
+    return _Execution(offer, handler, context).go()
 
 
 def _reason_to_drop(offer: Offer, handler: Handler | None, context: WorkerContext) -> str | None:
@@ -54,6 +54,8 @@ def _reason_to_drop(offer: Offer, handler: Handler | None, context: WorkerContex
         return "no handler"
     if offer.is_void(boottime()):
         return "too old"
+    if context.board.paused:
+        return "the pool is paused"
     # Both slots may see each other here: both drop it, and the steward offers it again.
     if context.board.holder(fingerprint(offer.execution_id), other_than=context.slot) is not None:
         return "in another slot"
@@ -69,6 +71,7 @@ class _Execution:
         self._context = context
         self._workspace = context.workspace
         self._workspace.begin()
+        self._fingerprint = fingerprint(offer.execution_id)
         self._started = boottime()
         self._reporting = Reporting(context, offer, self._started)
         self._record = SlotRecord(
@@ -83,8 +86,8 @@ class _Execution:
             claimed_at=time.time(),
         )
 
-    def go(self) -> None:
-        """All the steps."""
+    def go(self) -> bool:
+        """All the steps. False if there was no lease to take them under."""
         lease = self._claim() if self._make_files() else None
         if lease is not None:
             self._context.keeper.watch(lease, self._context.stop.wake)
@@ -94,6 +97,7 @@ class _Execution:
             self._context.keeper.release()
         # Not in a `finally`: what an unforeseen error leaves is for the supervisor to settle.
         self._clear()
+        return lease is not None
 
     # Claiming.
 
@@ -147,6 +151,8 @@ class _Execution:
         context = self._context
         if context.stop.level >= StopLevel.STOP:
             return run.Ended(Ending.shut_down("before the handler started"), "")
+        if self._is_cancelled():
+            return run.Ended(Ending.cancelled(), "")
         rules = run.Rules(
             timeout=self._handler.timeout,
             kill_grace=context.settings.kill_grace,
@@ -162,6 +168,8 @@ class _Execution:
             # Before the start, too: a handler may stop its worker before that has come to watch it.
             self._set_stop_by(rules.stop_by(boottime() + rules.timeout, context.keeper.lease))
             running = run.start(planned, rules, context.stop)
+            began = boottime()
+            context.board.set_times(context.slot, began, began + rules.timeout)
         except CouldNotStart as error:
             return run.Ended(Ending.could_not_start(str(error)), "")
         except OSError as error:
@@ -169,20 +177,22 @@ class _Execution:
         reached(Step.STARTED)
         self._record_pid(running.pid)
         reached(Step.RECORDED_PID)
-        ended = running.watch(lambda: context.keeper.lease, self._beat, marker)
+        ended = running.watch(lambda: context.keeper.lease, self._beat, marker, self._is_cancelled)
         reached(Step.ENDED)
         return ended
 
     def _prepare(self, marker: str) -> invocation.Invocation:
         context, offer = self._context, self._offer
+        # Another key may have been found since this worker began.
+        api_key, api_base = context.account.read() or (context.settings.api_key, context.settings.api_base)
         facts = invocation.Facts(
             execution_id=offer.execution_id,
             cue_id=offer.cue_id,
             cue_name=offer.cue_name,
             worker_id=context.settings.worker_id,
             payload=json.loads(offer.payload),
-            api_key=context.settings.api_key,
-            base_url=context.settings.api_base,
+            api_key=api_key,
+            base_url=api_base,
             outcome_file=str(self._workspace.outcome_file),
             payload_file=str(self._workspace.payload_file),
             marker=(process_tree.MARKER, marker),
@@ -193,7 +203,11 @@ class _Execution:
         self._context.keeper.tend(now)
         self._context.board.beat(self._context.slot, now)
         self._set_stop_by(stop_by)
+        self._context.board.set_lease_until(self._context.slot, self._context.keeper.lease.deadline)
         reached(Step.WATCHING)
+
+    def _is_cancelled(self) -> bool:
+        return self._context.board.is_cancelled(self._context.slot, self._fingerprint)
 
     def _set_stop_by(self, when: float) -> None:
         self._context.board.set_stop_by(self._context.slot, when)

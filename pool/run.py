@@ -94,9 +94,16 @@ class Run:
         return self._rules.limit(self._ladder.kill_at, lease)
 
     def watch(
-        self, current_lease: Callable[[], Lease], beat: Callable[[float, float], None], marker: str
+        self,
+        current_lease: Callable[[], Lease],
+        beat: Callable[[float, float], None],
+        marker: str,
+        is_cancelled: Callable[[], bool],
     ) -> Ended:
-        """Run to the end. `beat(now, stop_by)` is called every `BEAT_EVERY` seconds or sooner, and at `KEEP_FROM`."""
+        """Run to the end. `beat(now, stop_by)` is called every `BEAT_EVERY` seconds or sooner, and at `KEEP_FROM`.
+
+        `is_cancelled` is asked as often, and whenever a signal arrives.
+        """
         poller = select.poll()
         poller.register(self._stop.fileno(), select.POLLIN)
         for pipe in self._pipes:
@@ -107,7 +114,7 @@ class Run:
             lease = current_lease()
             beat(now, self.stop_by(lease))
             process_tree.reap(self._on_exit)
-            self._decide(lease, now)
+            self._decide(lease, now, is_cancelled)
             if self._is_over(now, marker):
                 return self._ended()
             now = boottime()
@@ -121,10 +128,10 @@ class Run:
             # Popen must not look for a pid that has been reaped and may be somebody else's by then.
             self._process.returncode = returncode
 
-    def _decide(self, lease: Lease, now: float) -> None:
+    def _decide(self, lease: Lease, now: float, is_cancelled: Callable[[], bool]) -> None:
         """Start the kill ladder, or hasten it, if there is a reason to."""
         if self._cause is None and self._returncode is None:
-            self._cause, grace = self._reason_to_end(lease, now)
+            self._cause, grace = self._reason_to_end(lease, now, is_cancelled)
             if self._cause is not None:
                 self._ladder = KillLadder(now, grace)
         if self._ladder is not None and (
@@ -135,7 +142,9 @@ class Run:
             grace = 0.0 if self._stop.level >= StopLevel.KILL else self._rules.kill_grace
             self._ladder = KillLadder(now, grace)
 
-    def _reason_to_end(self, lease: Lease, now: float) -> tuple[Ending | None, float]:
+    def _reason_to_end(
+        self, lease: Lease, now: float, is_cancelled: Callable[[], bool]
+    ) -> tuple[Ending | None, float]:
         grace = self._rules.kill_grace
         if self._stop.level is StopLevel.ORPHANED:
             return Ending.shut_down("its supervisor died"), 0.0
@@ -145,6 +154,8 @@ class Run:
                 return Ending.lease_lost(lease.loss.value), 0.0
             if now >= lease.deadline - self._notice(lease):
                 return Ending.lease_lost(Loss.EXPIRED.value), max(0.0, min(grace, lease.deadline - now))
+        if is_cancelled():
+            return Ending.cancelled(), grace
         if self._stop.level >= StopLevel.STOP:
             return Ending.shut_down(), grace if self._stop.level is StopLevel.STOP else 0.0
         if now >= self._deadline:

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from .handler import Handler
+from .recycling import NO_LIMITS, Limits
+
+OnAuthFailure = Literal["wait", "exit"]
+"""What the pool does when the server refuses its key and there is no other."""
 
 DEFAULT_API_BASE = "https://api.cueapi.ai"
 
@@ -21,6 +26,8 @@ class Settings:
     handlers: Mapping[str, Handler]
     api_base: str = DEFAULT_API_BASE
     email: str | None = None
+    """Who may approve another key when the server refuses this one."""
+    on_auth_failure: OnAuthFailure = "wait"
     workers: int = 4
     poll_interval: float | None = None
     """The idle cadence of listing; None is `auto` (0.1 s to 5 s, within half of what the budget leaves)."""
@@ -30,3 +37,5 @@ class Settings:
     """How long a drain lets handlers finish before the kill ladder starts."""
     kill_grace: float = 5.0
     """Between TERM and KILL on the kill ladder."""
+    limits: Limits = NO_LIMITS
+    """When a worker process is replaced by a fresh one."""

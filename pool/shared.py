@@ -19,15 +19,20 @@ class Shared:
     lock: int
     """The descriptor that holds the state directory's lock; kept open by every process of the pool."""
     board: Board
+    board_memory: int | None = None
+    """The descriptor of the board's memory, for the supervisor's handover; None where it has none."""
     offers: Offers
     notices: Notices
-    """To the steward's listing: idle, refused, hold; lost, by the supervisor."""
+    """To the steward's listing: idle, left, refused, hold; lost, resumed and account, by the supervisor."""
     spooled: Notices
-    """To the steward's courier, which must not wait for a listing: there is a report to carry."""
+    """To the steward's courier, which must not wait for a listing: there is a report to carry, or another account."""
+    approved: Notices
+    """To the supervisor: a key that the steward's login was given."""
     budget: Budget
     account: Account
     supervisor_pid: int
 
     def descriptors(self) -> set[int]:
         """What a forked process keeps open besides its standard streams."""
-        return {self.lock, *self.offers.filenos(), *self.notices.filenos(), *self.spooled.filenos()}
+        sockets = (self.offers, self.notices, self.spooled, self.approved)
+        return {self.lock, *(number for ends in sockets for number in ends.filenos())}

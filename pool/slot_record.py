@@ -131,6 +131,10 @@ class SlotRecords:
         except (KeyError, TypeError) as error:
             raise ValueError(f"not a slot record: {error!r}") from error
 
+    def now(self, slot: int) -> SlotRecord | None:
+        """What a slot says, beside its writer; None if it has no execution, or no record that can be read."""
+        return self._read_beside_its_writer(self._state_dir.slot_record(slot))
+
     def readable(self) -> list[SlotRecord]:
         """Every record that can be read."""
         return [record for record in map(self._read_beside_its_writer, self.paths()) if record is not None]

@@ -21,7 +21,7 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 
 
 class StateDir:
-    """`slots/`, `outcomes/`, `spool/`, `history.jsonl` and the lock, all private to one pool (0700)."""
+    """`slots/`, `outcomes/`, `spool/`, `history.jsonl`, the lock and the control socket; private to one pool (0700)."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -30,6 +30,7 @@ class StateDir:
         self.spool = root / "spool"
         self.history = root / "history.jsonl"
         self.local = root / "local"
+        self.control = root / "control.sock"
         self._folders = (self.slots, self.outcomes, self.spool)
 
     def prepare(self) -> None:

@@ -11,7 +11,7 @@ import select
 import threading
 import time
 
-from ..client import BudgetExhausted, CueAPIError, ServerError
+from ..client import BudgetExhausted, CueAPIError, ServerError, Unauthorized
 from . import boot
 from .board import SlotState
 from .candidates import Candidates
@@ -19,6 +19,7 @@ from .clock import boottime
 from .courier import Courier
 from .cueapi_source import CueAPISource
 from .events import emit
+from .key_login import KeyLogin
 from .listing import Listing, idle_ceiling
 from .presence import Presence
 from .settings import Settings
@@ -36,6 +37,8 @@ FINISH_WITHIN = 5.0
 
 _TICK = 1.0
 _HOLD = 1.0
+_KEY_RETRY_FIRST, _KEY_RETRY_LAST = 0.5, 30.0
+"""Seconds between two listings with a key that the server refuses, doubling: it may be good again."""
 
 
 def main(cell: int, settings: Settings, shared: Shared) -> None:
@@ -65,6 +68,9 @@ class _Steward:
         self._listing = Listing(tuple(settings.handlers))
         self._hold_until = 0.0
         self._failing = False
+        self._key_retry = _KEY_RETRY_FIRST
+        email = settings.email if settings.on_auth_failure == "wait" else None
+        self._login = KeyLogin(email, shared.account, shared.approved)
 
     def _connect(self) -> CueAPISource:
         return CueAPISource(self._settings.worker_id, self._shared.account, self._shared.budget)
@@ -77,6 +83,7 @@ class _Steward:
             now = boottime()
             self._shared.board.set_state(self._cell, SlotState.BUSY, now)
             self._listen()
+            self._login.consider(now)
             free = self._offer(now)
             if free > 0 and now >= self._hold_until and now >= self._listing.next_at:
                 self._list()
@@ -88,12 +95,15 @@ class _Steward:
     def _listen(self) -> None:
         for notice in self._shared.notices.drain():
             match notice["kind"]:
-                case "idle":
+                case "idle" | "left":
                     self._candidates.finished(notice["after"])
                 case "lost":
                     self._candidates.lost(notice["execution"])
                 case "refused":
                     self._candidates.resting.refused(notice["execution_id"], boottime())
+                case "account":
+                    self._hold_until, self._listing.next_at = 0.0, 0.0
+                    self._key_retry = _KEY_RETRY_FIRST
                 case "hold":
                     self._candidates.given_back(notice["execution_id"])
                     self._hold(notice["seconds"], notice["reason"])
@@ -105,10 +115,12 @@ class _Steward:
         self._hold_until = max(self._hold_until, now + seconds)
 
     def _offer(self, now: float) -> int:
-        """Offer what is queued to idle workers; returns how many stay without one."""
+        """Offer what is queued to idle workers; returns how many stay without one: none of a paused pool."""
         board = self._shared.board
+        if board.paused:
+            return 0
         free = board.idle() - self._candidates.out(board.held(), now)
-        while free > 0 and now >= self._hold_until:
+        while free > 0 and now >= self._hold_until and not self._shared.account.is_refused:
             try:
                 if not self._candidates.offer_next(self._shared.offers.send, now):
                     break
@@ -131,14 +143,20 @@ class _Steward:
         except CueAPIError as error:
             self._say_failing(error)
             broken = isinstance(error, ServerError) and error.status == 500
-            self._listing.failed(broken, boottime(), self._ceiling(), random.random(), error.retry_after)  # noqa: S311
+            pause = self._pause_for_key() if isinstance(error, Unauthorized) else error.retry_after
+            self._listing.failed(broken, boottime(), self._ceiling(), random.random(), pause)  # noqa: S311
             return
+        self._key_retry = _KEY_RETRY_FIRST
         if self._failing:
             self._failing = False
             emit("listing.recovered")
         now = boottime()
         ours = self._candidates.listed(rows, self._shared.board.held(), now)
         self._listing.answered(len(rows), ours, now, self._ceiling(), random.random())  # noqa: S311
+
+    def _pause_for_key(self) -> float:
+        pause, self._key_retry = self._key_retry, min(self._key_retry * 2, _KEY_RETRY_LAST)
+        return pause
 
     def _patience(self) -> float | None:
         """Seconds that the server may hold the answer back, if it can.

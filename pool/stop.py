@@ -5,6 +5,7 @@
 | TERM | DRAIN | takes no further offer; what it runs ends by itself |
 | INT  | STOP  | starts the kill ladder on its handler, reports, leaves |
 | QUIT | KILL  | kills its handler at once, reports, leaves |
+| ALRM | none | looks at the board: its execution may be cancelled |
 | USR2 | ORPHANED | the supervisor is dead (its PDEATHSIG): kills its handler, spools, leaves without sending |
 """
 
@@ -36,7 +37,10 @@ _LEVELS = {
     signal.SIGQUIT: StopLevel.KILL,
     PARENT_DIED: StopLevel.ORPHANED,
 }
-_NO_OPS = (signal.SIGHUP, signal.SIGUSR1, signal.SIGTTIN, signal.SIGTTOU, signal.SIGTSTP, signal.SIGALRM)
+LOOK = signal.SIGALRM
+"""Wakes a worker to look at the board, and does nothing else."""
+
+_NO_OPS = (LOOK, signal.SIGHUP, signal.SIGUSR1, signal.SIGTTIN, signal.SIGTTOU, signal.SIGTSTP)
 
 
 class StopWaiting(Exception):

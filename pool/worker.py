@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import random
 
+import psutil
 import setproctitle
 
 from . import boot, execution
-from .board import NOBODY, SlotState, fingerprint
+from .board import NOBODY, Leaving, SlotState, fingerprint
 from .clock import boottime
 from .cueapi_source import CueAPISource
 from .identity import start_time
@@ -36,23 +38,52 @@ def main(slot: int, settings: Settings, shared: Shared) -> None:
         return
     context = _context(slot, settings, shared, stop)
     shared.offers.wake_every(BEAT_EVERY)
+    wear = _Wear(slot, settings, shared)
     after = ""
     try:
         while True:
             setproctitle.setproctitle(title(slot, "idle"))
-            offer = _next_offer(slot, shared, stop, after)
+            offer = _next_offer(slot, shared, stop, wear, after)
             shared.board.hold(slot, fingerprint(offer.execution_id))
             shared.board.set_state(slot, SlotState.BUSY, boottime())
             setproctitle.setproctitle(title(slot, f"{offer.task} {offer.execution_id[:8]}"))
-            execution.take(offer, context)
+            if execution.take(offer, context):
+                wear.count()
             shared.board.hold(slot, NOBODY)
             after = offer.execution_id
     except StopWaiting:
+        shared.notices.send("left", after=after)
         context.workspace.close()
 
 
-def _next_offer(slot: int, shared: Shared, stop: StopSignals, after: str) -> Offer:
+class _Wear:
+    """What this process has come to, against its limits."""
+
+    def __init__(self, slot: int, settings: Settings, shared: Shared) -> None:
+        self._slot = slot
+        self._board = shared.board
+        self._limits = settings.limits.spread(random.random())  # noqa: S311
+        self._process = psutil.Process()
+        self._born = boottime()
+        self._executions = 0
+
+    def count(self) -> None:
+        """An execution has been seen through."""
+        self._executions += 1
+        self._board.set_done(self._slot, self._executions)
+
+    def check(self) -> None:
+        """Raise StopWaiting, and say why, when it is time for a fresh process."""
+        memory = 0 if self._limits.memory is None else self._process.memory_info().rss
+        why = self._limits.reached(executions=self._executions, memory=memory, age=boottime() - self._born)
+        if why is not Leaving.NO:
+            self._board.set_leaving(self._slot, why)
+            raise StopWaiting
+
+
+def _next_offer(slot: int, shared: Shared, stop: StopSignals, wear: _Wear, after: str) -> Offer:
     """Wait for an offer, beating. Raises StopWaiting when the worker is to leave."""
+    wear.check()
     with stop.abandonable():
         shared.board.set_state(slot, SlotState.IDLE, boottime())
         shared.notices.send("idle", after=after)
@@ -68,6 +99,7 @@ def _next_offer(slot: int, shared: Shared, stop: StopSignals, after: str) -> Off
             if offer is not None:
                 return offer
             shared.board.beat(slot, boottime())
+            wear.check()
 
 
 def _context(slot: int, settings: Settings, shared: Shared, stop: StopSignals) -> WorkerContext:
@@ -78,6 +110,7 @@ def _context(slot: int, settings: Settings, shared: Shared, stop: StopSignals) -
         slot=slot,
         started=start_time(os.getpid()) or "",
         settings=settings,
+        account=shared.account,
         state_dir=shared.state_dir,
         source=connect(),
         keeper=LeaseKeeper(connect, settings.heartbeat_interval, settings.workers),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 from dataclasses import dataclass
 
+from .account import Account
 from .board import Board
 from .clock import boottime
 from .invocation import Surroundings
@@ -28,6 +29,7 @@ class WorkerContext:
     started: str
     """This process's start time, see identity.py."""
     settings: Settings
+    account: Account
     state_dir: StateDir
     source: Source
     keeper: LeaseKeeper

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,9 +14,10 @@ import setproctitle
 
 from ..client import Budget
 from ..local.discovery import LocalServer
+from ..local.version import version
 from ..pool import prctl
 from ..pool.account import Account
-from ..pool.board import MAX_WORKERS, Board
+from ..pool.board import LAYOUT, MAX_WORKERS, Board
 from ..pool.errors import StateDirBusy, StateDirUnusable
 from ..pool.events import emit
 from ..pool.log import to_stderr
@@ -23,12 +25,17 @@ from ..pool.offers import Notices, Offers
 from ..pool.settings import Settings
 from ..pool.shared import Shared
 from ..pool.state_dir import StateDir
+from .account_keeper import AccountKeeper
 from .config import ConfigError, LoadedConfig, Overrides, find_config, load_config
+from .handover import Adopted, Handover, take
+from .keys_of_pool import KeysOfLocalServer, KeysOfPool
 from .local_child import PENDING_BASE, PENDING_KEY, LocalChild, LocalServerFailed
+from .operations import TITLE
 from .settlement import settle_all
-from .signals import Signals, hold_back
-from .supervisor import EXIT_OK, TITLE, Supervisor
+from .signals import Signals, hold_back, let_through
+from .supervisor import EXIT_OK, Supervisor
 from .sweep import sweep
+from .upgrade import PROBE
 
 EXIT_CONFIG = 78
 """EX_CONFIG: systemd is told not to try again."""
@@ -36,7 +43,10 @@ EXIT_BUSY = 75
 """EX_TEMPFAIL: another pool holds the state directory."""
 EXIT_UNUSABLE = 73
 """EX_CANTCREAT: the state directory cannot be used, or the local server cannot start."""
+EXIT_INCOMPATIBLE = 76
+"""Of the probe of an upgrade: this version cannot take over running workers."""
 
+RETRY_LOADING = 1.0
 LOCK_PATIENCE = 10.0
 """Seconds beyond `kill_grace` that a starting supervisor waits for its predecessor's clean-up."""
 
@@ -51,9 +61,13 @@ class Options:
     state_dir: Path | None
     worker_id: str | None
 
+    def path(self) -> Path:
+        """The configuration's file. Raises ConfigError."""
+        return find_config(self.config, os.environ, Path.cwd())
+
     def load(self) -> LoadedConfig:
         """The configuration with the command line's word. Raises ConfigError."""
-        path = find_config(self.config, os.environ, Path.cwd())
+        path = self.path()
         overrides = Overrides(workers=self.workers, state_dir=self.state_dir, worker_id=self.worker_id)
         if self.local:
             overrides = replace(overrides, api_key=PENDING_KEY, api_base=PENDING_BASE)
@@ -84,6 +98,7 @@ class Options:
     show_default=True,
     help="How much to say on standard error.",
 )
+@click.option(PROBE, "probe", hidden=True, metavar="LAYOUT")
 def main(
     config: Path | None,
     workers: int | None,
@@ -91,6 +106,7 @@ def main(
     state_dir: Path | None,
     worker_id: str | None,
     log_level: str,
+    probe: str | None,
 ) -> None:
     """Supervise a pool of workers for CueAPI.
 
@@ -103,12 +119,35 @@ def main(
     QUIT        kill the handlers at once, report, leave
     HUP         reload the configuration; running handlers are not touched
                 (on a terminal: drain)
+    TSTP, CONT  pause and resume: nothing is claimed meanwhile, what runs goes on
+                (^Z on the pool's terminal pauses it, too)
+    TTIN, TTOU  one worker more, one less, until the next reload
+
+    The same and more by command: `cueworker status`, `top`, `cancel`, `pause`, `resume`, `scale`, `recycle`, `reload`,
+    `drain`.
 
     Exit codes: 0 stopped as asked; 70 no worker could start; 73 state directory or local server unusable;
-    75 another pool holds the state directory; 78 the configuration is wrong.
+    75 another pool holds the state directory; 77 the server refuses the API key and `on_auth_failure: exit` is set;
+    78 the configuration is wrong.
     """
     to_stderr(log_level)
-    sys.exit(supervise(Options(config, workers, local, state_dir, worker_id)))
+    options = Options(config, workers, local, state_dir, worker_id)
+    sys.exit(supervise(options) if probe is None else could_take_over(options, probe))
+
+
+def could_take_over(options: Options, layout: str) -> int:
+    """Whether this program could take over from a running pool whose board has this layout, as an exit code."""
+    try:
+        options.load()
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        return EXIT_CONFIG
+    if layout != LAYOUT:
+        click.echo(
+            "the new version cannot take over running workers from this one: restart the pool", err=True
+        )
+        return EXIT_INCOMPATIBLE
+    return EXIT_OK
 
 
 def supervise(options: Options) -> int:
@@ -122,26 +161,12 @@ def supervise(options: Options) -> int:
 
 
 def _supervise(options: Options, signals: Signals) -> int:
+    handover = take()
     try:
-        loaded = options.load()
+        return _begin(options, signals) if handover is None else _go_on(options, handover, signals)
     except ConfigError as error:
         click.echo(str(error), err=True)
         return EXIT_CONFIG
-    _warn(loaded)
-    settings = loaded.settings
-    state_dir = StateDir(settings.state_dir.absolute())
-    try:
-        state_dir.prepare()
-        lock = state_dir.lock(wait=settings.kill_grace + LOCK_PATIENCE, abandon=signals.has_end)
-        if lock is None:
-            return EXIT_OK
-        sweep(state_dir)
-        if not settle_all(state_dir):
-            raise StateDirUnusable(
-                f"what an earlier pool left in {state_dir.root} cannot be settled, see above; "
-                "make room on its disk, or give its files back to this user"
-            )
-        return _run(options, settings, state_dir, lock, signals)
     except StateDirBusy as error:
         click.echo(f"cueworker-supervise: {error}", err=True)
         return EXIT_BUSY
@@ -150,23 +175,27 @@ def _supervise(options: Options, signals: Signals) -> int:
         return EXIT_UNUSABLE
 
 
-def _run(options: Options, settings: Settings, state_dir: StateDir, lock: int, signals: Signals) -> int:
-    setproctitle.setproctitle(TITLE)
-    prctl.become_subreaper()
+def _begin(options: Options, signals: Signals) -> int:
+    """Start a pool: what an earlier one left in the state directory is settled first."""
+    loaded = options.load()
+    _warn(loaded)
+    settings = loaded.settings
+    state_dir = StateDir(settings.state_dir.absolute())
+    state_dir.prepare()
+    lock = state_dir.lock(wait=settings.kill_grace + LOCK_PATIENCE, abandon=signals.has_end)
+    if lock is None:
+        return EXIT_OK
+    sweep(state_dir)
+    if not settle_all(state_dir):
+        raise StateDirUnusable(
+            f"what an earlier pool left in {state_dir.root} cannot be settled, see above; "
+            "make room on its disk, or give its files back to this user"
+        )
     local = LocalChild(state_dir.local) if options.local else None
     if local is not None:
         settings = _at(local.start(), settings)
-    shared = Shared(
-        state_dir=state_dir,
-        lock=lock,
-        board=Board(settings.workers),
-        offers=Offers(),
-        notices=Notices(),
-        spooled=Notices(),
-        budget=Budget.create(state_dir.root / "budget.lock"),
-        account=Account(settings.api_key, settings.api_base),
-        supervisor_pid=os.getpid(),
-    )
+    memory = Board.make_memory()
+    shared = _shared(settings, state_dir, lock, Board(settings.workers, memory), memory)
     emit(
         "pool.started",
         workers=settings.workers,
@@ -175,19 +204,97 @@ def _run(options: Options, settings: Settings, state_dir: StateDir, lock: int, s
         worker_id=settings.worker_id,
         state_dir=state_dir.root,
     )
-    # On a terminal HUP means that the terminal is gone.
-    reload = None if sys.stdin is not None and sys.stdin.isatty() else _reloader(options, settings, local)
-    return Supervisor(settings, shared, signals, reload, local).run()
+    return _run(options, settings, shared, local, signals)
 
 
-def _reloader(options: Options, running: Settings, local: LocalChild | None) -> Callable[[], Settings | None]:
-    def reload() -> Settings | None:
+def _go_on(options: Options, handover: Handover, signals: Signals) -> int:
+    """Take over the pool of this process's earlier program: its lock, its board, and the workers that are busy."""
+    let_through()
+    state_dir = StateDir(handover.state_dir)
+    local = LocalChild(state_dir.local) if options.local else None
+    server = None if local is None or handover.local_server is None else local.adopt(handover.local_server)
+    if local is not None and server is None:
+        server = local.start()
+    settings = _load_in_time(options, signals)
+    settings = replace(settings, worker_id=handover.worker_id, state_dir=handover.state_dir)
+    settings = settings if server is None else _at(server, settings)
+    board = Board(None, handover.board)
+    shared = _shared(settings, state_dir, handover.lock, board, handover.board)
+    emit("pool.upgraded", before=handover.version, version=version(), adopted=len(handover.workers))
+    return _run(options, settings, shared, local, signals, handover.workers)
+
+
+def _load_in_time(options: Options, signals: Signals) -> Settings:
+    """The configuration was right a moment ago. If it is not now, the workers go on meanwhile."""
+    while True:
         try:
             loaded = options.load()
         except ConfigError as error:
             for problem in error.problems:
                 emit("pool.not_reloaded", reason=problem)
-            return None
+            if signals.has_end():
+                raise
+            time.sleep(RETRY_LOADING)
+        else:
+            _warn(loaded)
+            return loaded.settings
+
+
+def _shared(settings: Settings, state_dir: StateDir, lock: int, board: Board, memory: int | None) -> Shared:
+    return Shared(
+        state_dir=state_dir,
+        lock=lock,
+        board=board,
+        board_memory=memory,
+        offers=Offers(),
+        notices=Notices(),
+        spooled=Notices(),
+        approved=Notices(),
+        budget=Budget.create(state_dir.root / "budget.lock"),
+        account=Account(settings.api_key, settings.api_base),
+        supervisor_pid=os.getpid(),
+    )
+
+
+def _run(
+    options: Options,
+    settings: Settings,
+    shared: Shared,
+    local: LocalChild | None,
+    signals: Signals,
+    adopted: Sequence[Adopted] = (),
+) -> int:
+    setproctitle.setproctitle(TITLE)
+    prctl.become_subreaper()
+    # On a terminal HUP means that the terminal is gone.
+    hangup_drains = sys.stdin is not None and sys.stdin.isatty()
+    reload = _reloader(options, settings, local)
+    keys = KeysOfPool(options.load, options.path(), os.environ) if local is None else KeysOfLocalServer(local)
+    keeper = AccountKeeper(shared.account, shared.approved, (shared.notices, shared.spooled), keys)
+    return Supervisor(
+        settings,
+        shared,
+        signals,
+        reload,
+        hangup_drains=hangup_drains,
+        local=local,
+        account=keeper,
+        adopted=adopted,
+    ).run()
+
+
+def _reloader(
+    options: Options, running: Settings, local: LocalChild | None
+) -> Callable[[], Settings | tuple[str, ...]]:
+    """What reads the configuration again; it returns what is wrong, if anything is."""
+
+    def reload() -> Settings | tuple[str, ...]:
+        try:
+            loaded = options.load()
+        except ConfigError as error:
+            for problem in error.problems:
+                emit("pool.not_reloaded", reason=problem)
+            return tuple(map(str, error.problems))
         _warn(loaded)
         settings = loaded.settings
         for name in ("worker_id", "state_dir"):
@@ -203,7 +310,8 @@ def _reloader(options: Options, running: Settings, local: LocalChild | None) -> 
 
 
 def _at(server: LocalServer, settings: Settings) -> Settings:
-    return replace(settings, api_base=server.url, api_key=server.api_key)
+    # Its key comes from its own directory alone: there is nobody to ask for another.
+    return replace(settings, api_base=server.url, api_key=server.api_key, email=None)
 
 
 def _warn(loaded: LoadedConfig) -> None:

@@ -7,11 +7,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ..pool.handler import ArgvCommand, Command, Handler, PastedCommand, ShellCommand
+from ..pool.recycling import SPREAD, Limits
 from ..pool.settings import Settings
 from .config_problem import Problem, mask_keys
 
 _WIDTH = 16
 _SHOWN_END = 4
+_WHEN_REFUSED = {
+    "wait": "claim nothing until there is another key",
+    "exit": "drain and leave with exit code 77",
+}
 
 
 def describe_settings(
@@ -55,6 +60,7 @@ def _pool(settings: Settings, path: Path | None, server: str, api_key: str) -> I
     yield _line("api key", api_key)
     if settings.email:
         yield _line("email", settings.email)
+    yield _line("key refused", _WHEN_REFUSED[settings.on_auth_failure])
     yield _line("worker id", settings.worker_id)
     yield _line("workers", str(settings.workers))
     yield _line("state dir", str(settings.state_dir))
@@ -65,6 +71,17 @@ def _pool(settings: Settings, path: Path | None, server: str, api_key: str) -> I
         f"handlers have {_seconds(settings.shutdown_grace)} to finish, "
         f"then {_seconds(settings.kill_grace)} between TERM and KILL",
     )
+    if recycled := ", ".join(_limits(settings.limits)):
+        yield _line("recycling", f"a worker after {recycled}, each within {SPREAD:.0%}")
+
+
+def _limits(limits: Limits) -> Iterator[str]:
+    if limits.executions is not None:
+        yield f"{limits.executions} executions"
+    if limits.memory is not None:
+        yield f"{limits.memory / (1 << 20):g} MiB of its own memory"
+    if limits.age is not None:
+        yield _seconds(limits.age)
 
 
 def _handler(handler: Handler) -> Iterator[str]:

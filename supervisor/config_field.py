@@ -13,6 +13,7 @@ from .config_duration import parse_duration
 from .config_node import Document, Entry, kind, place
 from .config_problem import NOWHERE, Findings, clip
 from .config_scalar import plain, tag_of
+from .config_size import parse_size
 
 T = TypeVar("T")
 
@@ -27,6 +28,13 @@ def seconds(node: ScalarNode) -> object:
     value = plain(node)
     duration = parse_duration(value) if isinstance(value, str) else None
     return value if duration is None else duration
+
+
+def bytes_(node: ScalarNode) -> object:
+    """A number, or a size such as `512M` in bytes; what is neither goes on as it is, to be refused."""
+    value = plain(node)
+    size = parse_size(value) if isinstance(value, str) else None
+    return value if size is None else size
 
 
 @dataclass(frozen=True)

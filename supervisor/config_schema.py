@@ -8,12 +8,16 @@ from msgspec import Meta
 
 from ..pool.board import MAX_WORKERS
 from ..pool.handler import OnLeaseLost
-from .config_field import Field, seconds, written
+from ..pool.settings import OnAuthFailure
+from .config_field import Field, bytes_, seconds, written
 
 MAX_SECONDS = 1e9
 """No duration is longer: thirty years, so that no deadline overflows a clock."""
 
 _Positive = Annotated[float, Meta(gt=0, le=MAX_SECONDS)]
+SMALLEST_MEMORY = 32 << 20
+"""Bytes: a worker takes more to begin with."""
+
 _NotNegative = Annotated[float, Meta(ge=0, le=MAX_SECONDS)]
 _WorkerId = Annotated[str, Meta(pattern=r"^[!-~]([ -~]{0,253}[!-~])?\Z")]
 
@@ -32,6 +36,14 @@ GRACE: Field[float] = Field(_NotNegative, _DURATION.replace("above 0", "from 0 o
 POLL_INTERVAL: Field[float | Literal["auto"]] = Field(
     _Positive | Literal["auto"], f"auto, or {_DURATION}", seconds
 )
+EXECUTIONS: Field[int] = Field(Annotated[int, Meta(ge=1, le=10**12)], "a whole number from 1 on")
+MEMORY: Field[int] = Field(
+    Annotated[int, Meta(ge=SMALLEST_MEMORY, le=1 << 50)], "a size from 32M on, such as 512M or 2G", bytes_
+)
+AGE: Field[float] = Field(
+    Annotated[float, Meta(ge=1, le=MAX_SECONDS)], _DURATION.replace("above 0", "from 1 on"), seconds
+)
+ON_AUTH_FAILURE: Field[OnAuthFailure] = Field(Literal["wait", "exit"], "wait or exit")
 ON_LEASE_LOST: Field[OnLeaseLost] = Field(Literal["kill", "finish"], "kill or finish")
 TEMPLATES: Field[Literal["paste"]] = Field(
     Literal["paste"], "paste", remedy="leave it out: templates are passed as quoted references"
@@ -44,6 +56,7 @@ TOP: dict[str, Field[Any] | None] = {
     "api_base": TEXT,
     "worker_id": WORKER_ID,
     "email": TEXT,
+    "on_auth_failure": ON_AUTH_FAILURE,
     "poll_interval": POLL_INTERVAL,
     "heartbeat_interval": DURATION,
     "max_concurrent": WORKERS,
@@ -52,6 +65,9 @@ TOP: dict[str, Field[Any] | None] = {
     "shutdown_grace": DURATION,
     "kill_grace": GRACE,
     "state_dir": TEXT,
+    "max_executions": EXECUTIONS,
+    "max_memory": MEMORY,
+    "max_age": AGE,
     "on_lease_lost": ON_LEASE_LOST,
     "handlers": None,
 }

@@ -8,12 +8,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..pool.handler import OnLeaseLost
+from ..pool.recycling import Limits
 from ..pool.settings import DEFAULT_API_BASE, Settings
 from .config_field import Field, T
 from .config_node import Document, Entry, place
 from .config_paths import default_state_dir, expand_home
 from .config_problem import NOWHERE, ConfigError, Place
-from .config_schema import API_KEY, DURATION, GRACE, ON_LEASE_LOST, POLL_INTERVAL, TEXT, WORKER_ID, WORKERS
+from .config_schema import (
+    AGE,
+    API_KEY,
+    DURATION,
+    EXECUTIONS,
+    GRACE,
+    MEMORY,
+    ON_AUTH_FAILURE,
+    ON_LEASE_LOST,
+    POLL_INTERVAL,
+    TEXT,
+    WORKER_ID,
+    WORKERS,
+)
 from .config_url import normalize_api_base, sends_key_in_clear
 from .credentials import Credentials, readable_by_others, resolve_api_key
 
@@ -60,13 +74,23 @@ class Top:
             state_dir=self._state_dir(worker_id),
             handlers={},
             email=self._get("email", TEXT),
+            on_auth_failure=self._get("on_auth_failure", ON_AUTH_FAILURE) or Settings.on_auth_failure,
             workers=self._workers(),
             poll_interval=self._poll_interval(),
             heartbeat_interval=self._or_default("heartbeat_interval", DURATION, Settings.heartbeat_interval),
             handler_timeout=self._or_default("handler_timeout", DURATION, Settings.handler_timeout),
             shutdown_grace=self._or_default("shutdown_grace", GRACE, Settings.shutdown_grace),
             kill_grace=self._or_default("kill_grace", GRACE, Settings.kill_grace),
+            limits=Limits(
+                executions=self._get("max_executions", EXECUTIONS),
+                memory=self._get("max_memory", MEMORY),
+                age=self._get("max_age", AGE),
+            ),
         )
+
+    def state_dir(self) -> Path:
+        """The state directory alone, for those who look for a running pool."""
+        return self._state_dir(self._worker_id())
 
     def on_lease_lost(self) -> OnLeaseLost:
         """What handlers do that do not say otherwise."""

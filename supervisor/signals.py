@@ -8,15 +8,13 @@ import signal
 from collections import deque
 from types import FrameType
 
-_HEEDED = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
-_WITHOUT_MEANING = (
-    signal.SIGUSR1,
+ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+"""What asks the pool to stop."""
+_HEEDED = (
+    *(*ENDS, signal.SIGHUP, signal.SIGTSTP, signal.SIGCONT, signal.SIGTTIN, signal.SIGTTOU),
     signal.SIGUSR2,
-    signal.SIGTSTP,
-    signal.SIGTTIN,
-    signal.SIGTTOU,
-    signal.SIGALRM,
 )
+_WITHOUT_MEANING = (signal.SIGUSR1, signal.SIGALRM)
 
 
 class Signals:
@@ -50,7 +48,7 @@ class Signals:
 
     def has_end(self) -> bool:
         """Whether an end has been asked for that `take` has not returned yet."""
-        return any(signum is not signal.SIGHUP for signum in tuple(self._queue))
+        return any(signum in ENDS for signum in tuple(self._queue))
 
     def fileno(self) -> int:
         """Readable whenever a signal arrived."""
@@ -60,6 +58,11 @@ class Signals:
 def hold_back() -> None:
     """Let no signal interrupt the last moments: an interpreter that exits gives them their deadly defaults back."""
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+
+
+def let_through() -> None:
+    """Undo what `hold_back` of this process's earlier program did: what came meanwhile arrives now."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 def _only_wake(_signum: int, _frame: FrameType | None) -> None:

@@ -9,29 +9,35 @@ import os
 import random
 import select
 import signal
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import psutil
 
+from ..local.version import version
 from ..pool import process_tree, steward, worker
-from ..pool.board import STEWARD, SlotState
+from ..pool.board import MAX_WORKERS, STEWARD, SlotState
 from ..pool.clock import boottime
 from ..pool.events import emit
 from ..pool.kill_ladder import QUIET_SCANS, RESCAN
 from ..pool.settings import Settings
 from ..pool.shared import Shared
 from ..pool.spool import Spool
+from .account_keeper import AccountKeeper
 from .children import Child, fork
+from .control import ControlSocket
+from .control_commands import answer
+from .handover import Adopted, Handover, exec_anew
 from .local_child import LocalChild
-from .restart import BOOT_TRIES, Exit, Restarts
+from .operations import Operations
+from .restart import BOOT_TRIES, Exit
 from .settlement import settle_slot
 from .shutdown import Shutdown, Stage
-from .signals import Signals
+from .signals import Signals, hold_back, let_through
 from .slot import HAS_PROCESS, IS_SETTLING, Action, Event, State, next_state
+from .slot_process import SlotProcess
 from .sweep import SWEEP_WITHIN
-
-TITLE = "cueworker: supervisor"
+from .upgrade import Upgrade, UpgradeStage
 
 HUNG_AFTER = 90.0
 """Seconds without a beat after which a process is stuck: more than any single call of it may take."""
@@ -45,32 +51,14 @@ RETRY_DESTROYING = 5.0
 
 EXIT_OK = 0
 EXIT_CANNOT_BOOT = 70
+EXIT_BAD_KEY = 77
+"""EX_NOPERM: the server refuses the API key (`on_auth_failure: exit`)."""
 
 _SIGNAL_OF = {
     Action.ASK_TO_LEAVE: signal.SIGTERM,
     Action.ASK_TO_STOP: signal.SIGINT,
     Action.ASK_TO_KILL: signal.SIGQUIT,
 }
-
-
-@dataclass
-class _Slot:
-    """One process's place. The supervisor alone reads and writes it."""
-
-    cell: int
-    name: str
-    main: Callable[..., None]
-    state: State = State.CLOSED
-    child: Child | None = None
-    restarts: Restarts = field(default_factory=Restarts)
-    last_exit: Exit = Exit.CLEAN
-    how: str = ""
-    """The last exit, in words."""
-    refill_at: float = 0.0
-    swept: int = 0
-    """Scans in a row that found nothing of its dead process."""
-    settle_from: float = 0.0
-    destroyed_at: float = -math.inf
 
 
 class Supervisor:
@@ -81,23 +69,33 @@ class Supervisor:
         settings: Settings,
         shared: Shared,
         signals: Signals,
-        reload: Callable[[], Settings | None] | None,
+        reload: Callable[[], Settings | tuple[str, ...]],
+        *,
+        hangup_drains: bool,
         local: LocalChild | None,
+        account: AccountKeeper,
+        adopted: Sequence[Adopted] = (),
     ) -> None:
         self._settings = settings
         self._shared = shared
         self._signals = signals
         self._reload = reload
+        self._hangup_drains = hangup_drains
         self._local = local
+        self._account = account
         self._local_at = 0.0
         self._shutdown = Shutdown(settings.shutdown_grace, settings.kill_grace)
-        self._steward = _Slot(STEWARD, "steward", steward.main)
-        self._slots: list[_Slot] = []
-        self._bystanders = {process.pid for process in psutil.Process().children()}
+        self._steward = SlotProcess(STEWARD, "steward", steward.main)
+        self._slots: list[SlotProcess] = []
+        self._bystanders: set[int] = set()
+        self._upgrade = Upgrade()
+        self._adopt(adopted)
+        self._bystanders |= {process.pid for process in psutil.Process().children()} - self._known()
         """Children from before this program was exec'ed: not ours to kill."""
         self._exit_code = EXIT_OK
-        self._fresh_from = boottime()
-        self._last_turn = boottime()
+        self._fresh_from = self._last_turn = boottime()
+        self._control = ControlSocket(shared.state_dir.control)
+        self._operations = Operations(self, shared, self._slots, self._steward, self._feed)
 
     def run(self) -> int:
         """Run the pool until it has stopped."""
@@ -112,28 +110,67 @@ class Supervisor:
             for signum in self._signals.take():
                 self._on_signal(signum, now)
             self._reap()
+            self._look_after_key(now)
             self._advance_shutdown(now)
+            self._advance_upgrade(now)
+            self._operations.go_on()
             self._settle(boottime())
             self._refill(boottime())
             self._look_for_stuck(boottime())
             if self._is_over():
                 break
             self._last_turn = boottime()
-            select.select([self._signals], [], [], max(0.0, self._next_event() - self._last_turn))
+            self._control.keep(self._last_turn)
+            self._wait(max(0.0, self._next_event() - self._last_turn))
+        self._control.close()
         emit("pool.stopped", waiting=len(Spool(self._shared.state_dir).paths()))
         return self._exit_code
+
+    def _wait(self, seconds: float) -> None:
+        """Sleep until a signal, a client of the control socket, or for that long."""
+        poller = select.poll()
+        poller.register(self._signals, select.POLLIN)
+        poller.register(self._account, select.POLLIN)
+        for descriptor, events in self._control.interests(self._last_turn).items():
+            poller.register(descriptor, events)
+        ready = [descriptor for descriptor, _ in poller.poll(math.ceil(seconds * 1000))]
+        self._control.serve(ready, boottime(), lambda line: answer(line, self._operations))
 
     # Signals and stages.
 
     def _on_signal(self, signum: signal.Signals, now: float) -> None:
-        if signum is signal.SIGHUP and self._reload is not None:
-            self._load_again(self._reload)
-        elif signum is signal.SIGQUIT:
-            self._enter(Stage.KILLING, signum.name, now)
-        else:
-            self._enter(
-                Stage.DRAINING if self._shutdown.stage is Stage.NONE else Stage.STOPPING, signum.name, now
-            )
+        match signum:
+            case signal.SIGHUP if not self._hangup_drains:
+                self.reload()
+            case signal.SIGTSTP:
+                self._operations.pause(signum.name)
+            case signal.SIGCONT:
+                self._operations.resume(signum.name)
+            case signal.SIGTTIN:
+                self.scale(min(self._shared.board.slots + 1, MAX_WORKERS), signum.name)
+            case signal.SIGTTOU:
+                self.scale(max(self._shared.board.slots - 1, 1), signum.name)
+            case signal.SIGUSR2:
+                self.upgrade(signum.name)
+            case signal.SIGQUIT:
+                self._enter(Stage.KILLING, signum.name, now)
+            case _:
+                again = self._shutdown.stage is not Stage.NONE
+                self._enter(Stage.STOPPING if again else Stage.DRAINING, signum.name, now)
+
+    def _advance_upgrade(self, now: float) -> None:
+        if not self.is_upgrading:
+            return
+        if self.stage is not Stage.NONE:
+            self._upgrade.fail("the pool is stopping")
+        elif self._upgrade.stage is UpgradeStage.CLEARING and self._is_cleared(now):
+            self._hand_over()
+
+    def _look_after_key(self, now: float) -> None:
+        refused = self._account.look(now)
+        if refused and self._settings.on_auth_failure == "exit" and self._shutdown.stage is Stage.NONE:
+            self._exit_code = EXIT_BAD_KEY
+            self._enter(Stage.DRAINING, "the API key is refused", now)
 
     def _advance_shutdown(self, now: float) -> None:
         stage = self._shutdown.due(now)
@@ -160,10 +197,95 @@ class Supervisor:
                 self._feed_workers(Event.STUCK)
                 self._feed(self._steward, Event.STUCK)
 
-    def _load_again(self, reload: Callable[[], Settings | None]) -> None:
-        settings = reload()
-        if settings is None or self._shutdown.stage is not Stage.NONE:
-            return
+    # What a person may do to the pool; the rest of it is in operations.py.
+
+    @property
+    def settings(self) -> Settings:
+        """What holds now."""
+        return self._settings
+
+    @property
+    def stage(self) -> Stage:
+        """How the pool is being stopped, if it is."""
+        return self._shutdown.stage
+
+    @property
+    def is_upgrading(self) -> bool:
+        """Whether this program is about to be replaced."""
+        return self._upgrade.stage is not UpgradeStage.NONE
+
+    def scale(self, workers: int, by: str) -> None:
+        """Set the number of workers until the next reload."""
+        before = self._shared.board.slots
+        if workers != before and self.stage is Stage.NONE and not self.is_upgrading:
+            self._settings = replace(self._settings, workers=workers)
+            self._set_size(workers)
+            emit("pool.scaled", by=by, workers=workers, before=before)
+
+    def drain(self, by: str) -> None:
+        """Begin to stop; a pool that stops already goes on with that."""
+        if self.stage is Stage.NONE:
+            self._enter(Stage.DRAINING, by, boottime())
+
+    def reload(self) -> tuple[str, ...]:
+        """Read the configuration again; returns what is wrong with it, in which case the old one stays."""
+        settings = self._reload()
+        if isinstance(settings, tuple):
+            return settings
+        if self.stage is Stage.NONE and not self.is_upgrading:
+            # The program that an upgrade brings reads it anyway.
+            self._take_over(settings)
+        return ()
+
+    def upgrade(self, by: str) -> str | None:
+        """Begin to replace this program by the one that is installed now; returns what is in the way, if any."""
+        if self.stage is not Stage.NONE:
+            return "the pool is stopping"
+        if not self.is_upgrading:
+            if self._shared.board_memory is None:
+                return "only Linux can do that; restart the pool"
+            self._upgrade.begin(by)
+        return None
+
+    def _is_cleared(self, now: float) -> bool:
+        """Whether there is nothing but workers that are at an execution."""
+        states = {slot.state for slot in (*self._slots, self._steward)}
+        if states - HAS_PROCESS - {State.CLOSED} or self._steward.state is not State.CLOSED:
+            return False
+        busy = (self._shared.board.state(slot.cell) is SlotState.BUSY for slot in self._slots if slot.child)
+        return all(busy) or now >= self._upgrade.clear_by
+
+    def _hand_over(self) -> None:
+        assert self._shared.board_memory is not None
+        left = [(slot.cell, slot.child) for slot in self._slots if slot.child is not None]
+        handover = Handover(
+            supervisor_pid=os.getpid(),
+            version=version(),
+            worker_id=self._settings.worker_id,
+            state_dir=self._shared.state_dir.root,
+            lock=self._shared.lock,
+            board=self._shared.board_memory,
+            workers=tuple(Adopted(cell, child.pid, child.born) for cell, child in left),
+            local_server=None if self._local is None else self._local.pid,
+        )
+        self._control.close()
+        hold_back()
+        try:
+            exec_anew(handover)
+        except OSError as error:
+            let_through()
+            self._upgrade.fail(f"the new program cannot be run: {error.strerror}")
+            self._set_size(self._settings.workers)
+            self._feed(self._steward, Event.OPEN)
+
+    def _adopt(self, adopted: Sequence[Adopted]) -> None:
+        """Take over the workers of this process's earlier program: each leaves after its execution."""
+        self._grow(max((one.cell + 1 for one in adopted), default=0))
+        for one in adopted:
+            slot = self._slots[one.cell]
+            slot.child, slot.state = Child(one.pid, None, one.born), State.RETIRING
+
+    def _take_over(self, settings: Settings) -> None:
         self._settings = settings
         self._shared.account.publish(settings.api_key, settings.api_base)
         self._shutdown = Shutdown(settings.shutdown_grace, settings.kill_grace)
@@ -173,12 +295,14 @@ class Supervisor:
         emit("pool.reloaded")
 
     def _set_size(self, workers: int) -> None:
-        while len(self._slots) < workers:
-            cell = len(self._slots)
-            self._slots.append(_Slot(cell, f"worker {cell}", worker.main))
+        self._grow(workers)
         self._shared.board.resize(workers)
         for slot in self._slots:
             self._feed(slot, Event.OPEN if slot.cell < workers else Event.CLOSE)
+
+    def _grow(self, slots: int) -> None:
+        for cell in range(len(self._slots), slots):
+            self._slots.append(SlotProcess(cell, f"worker {cell}", worker.main))
 
     # The slots' table and its actions.
 
@@ -186,12 +310,12 @@ class Supervisor:
         for slot in self._slots:
             self._feed(slot, event)
 
-    def _feed(self, slot: _Slot, event: Event) -> None:
+    def _feed(self, slot: SlotProcess, event: Event) -> None:
         slot.state, actions = next_state(slot.state, event)
         for action in actions:
             self._act(slot, action)
 
-    def _act(self, slot: _Slot, action: Action) -> None:
+    def _act(self, slot: SlotProcess, action: Action) -> None:
         now = boottime()
         match action:
             case Action.FORK:
@@ -214,7 +338,7 @@ class Supervisor:
             case _:
                 self._kill(slot, _SIGNAL_OF[action])
 
-    def _fork(self, slot: _Slot, now: float) -> None:
+    def _fork(self, slot: SlotProcess, now: float) -> None:
         with contextlib.suppress(OSError):
             # Handlers can remove it; what a full disk refuses, the worker itself reports.
             self._shared.state_dir.make_folders()
@@ -226,7 +350,7 @@ class Supervisor:
             return
         emit("slot.started", name=slot.name, pid=slot.child.pid)
 
-    def _kill(self, slot: _Slot, signum: signal.Signals) -> None:
+    def _kill(self, slot: SlotProcess, signum: signal.Signals) -> None:
         # Safe by pid: a child's pid is nobody else's before we have reaped it.
         if slot.child is not None:
             os.kill(slot.child.pid, signum)
@@ -245,11 +369,18 @@ class Supervisor:
                 emit("local.died", how=_in_words(returncode))
                 self._local_at = boottime() + TICK
             return
+        if pid == self._upgrade.probe_pid:
+            if self._upgrade.reaped(returncode, boottime()):
+                self._feed_workers(Event.CLOSE)
+                self._feed(self._steward, Event.CLOSE)
+            return
         for slot in (*self._slots, self._steward):
             if slot.child is not None and slot.child.pid == pid:
                 self._on_slot_exit(slot, slot.child, returncode)
 
-    def _on_slot_exit(self, slot: _Slot, child: Child, returncode: int) -> None:
+    def _on_slot_exit(self, slot: SlotProcess, child: Child, returncode: int) -> None:
+        if returncode == 0:
+            self._operations.left(slot)
         slot.child = None
         slot.how = _in_words(returncode)
         if returncode == 0:
@@ -262,7 +393,7 @@ class Supervisor:
         self._shared.board.vacate(slot.cell)
         self._ended(slot, how, boottime() - child.born)
 
-    def _ended(self, slot: _Slot, how: Exit, lived: float) -> None:
+    def _ended(self, slot: SlotProcess, how: Exit, lived: float) -> None:
         slot.last_exit = how
         slot.restarts = slot.restarts.after(how, lived)
         self._feed(slot, Event.DIED)
@@ -302,9 +433,8 @@ class Supervisor:
 
     def _known(self) -> set[int]:
         known = {slot.child.pid for slot in (*self._slots, self._steward) if slot.child is not None}
-        if self._local is not None and self._local.pid is not None:
-            known.add(self._local.pid)
-        return known | self._bystanders
+        others = (None if self._local is None else self._local.pid, self._upgrade.probe_pid)
+        return known | self._bystanders | {pid for pid in others if pid is not None}
 
     def _refill(self, now: float) -> None:
         for slot in (*self._slots, self._steward):
@@ -340,7 +470,7 @@ class Supervisor:
                 emit("slot.overdue", name=slot.name)
                 self._feed(slot, Event.STUCK)
 
-    def _stop_by(self, slot: _Slot) -> float:
+    def _stop_by(self, slot: SlotProcess) -> float:
         """When the supervisor steps in; a worker that was held up together with it gets a moment to do it itself."""
         return max(
             self._shared.board.stop_by(slot.cell),
@@ -374,7 +504,7 @@ class Supervisor:
 
     def _next_event(self) -> float:
         now = boottime()
-        times = [now + TICK, self._shutdown.next_at]
+        times = [now + TICK, self._shutdown.next_at, self._operations.next_at(now)]
         for slot in (*self._slots, self._steward):
             if slot.state is State.COOLING:
                 times.append(slot.refill_at)

@@ -26,6 +26,7 @@ _TITLES = {
     403: "Not allowed",
     404: "Not found",
     405: "Not found",
+    408: "Too slow",
     409: "Not possible now",
     413: "Too much",
     503: "Too slow",
@@ -44,7 +45,7 @@ class Page:
         visit = self._desk.visit(scope, receive)
         try:
             refuse_other_hosts(self._desk, scope, visit)
-            await visit.call.read_body()
+            await visit.call.read_body(within=self._desk.site.rules.body_within)
             reply = await self._reply(visit)
             await self._desk.site.store.settled()
         except ClientGone:
@@ -70,11 +71,10 @@ class Page:
 
     def _problem(self, visit: Visit, refusal: Refused) -> Reply:
         title = _TITLES.get(refusal.status, "Something went wrong")
-        headers = {name: value for name, value in refusal.headers.items() if name == "Allow"}
         reply = self._desk.page(
             visit, "problem.html", status=refusal.status, title=title, message=refusal.message
         )
-        return Reply(reply.status, reply.body, headers=headers)
+        return Reply(reply.status, reply.body, headers=refusal.headers)
 
 
 def refuse_other_hosts(desk: Desk, scope: Scope, visit: Visit) -> None:

@@ -141,6 +141,19 @@ def test_without_a_limit_there_are_no_limit_headers(local_account: ServerClient)
     assert not [name for name in answer.headers if name.lower().startswith("x-ratelimit")]
 
 
+def test_answers_warn_when_the_months_executions_near_what_the_plan_allows(tmp_path: Path) -> None:
+    with LocalServerProcess(tmp_path, monthly_executions=5) as server:
+        cue = server.cue()
+        warned = []
+        for _ in range(5):
+            server.fire(cue)
+            warned.append(server.call("GET", "/v1/workers").headers.get("X-CueAPI-Usage-Warning"))
+        assert warned == [None, None, None, "approaching_limit", "approaching_limit"]
+        used = server.ok("GET", "/v1/usage")["executions"]
+        assert used == {"used": 5, "limit": 5, "remaining": 0, "percent_used": 100}
+        server.fire(cue)  # a warning, not a limit
+
+
 def test_usage_and_alerts_start_empty(local_account: ServerClient) -> None:
     usage = local_account.ok("GET", "/v1/usage")
     assert set(usage) == {"plan", "period", "cues", "executions", "outcomes", "rate_limit"}

@@ -198,6 +198,12 @@ def test_executions_can_be_found_by_what_they_are(local_account: ServerClient) -
     assert ids(f"cue_id={cue}") == fired[::-1]
     assert ids("worker_id=v&status=delivering") == [fired[1]]
     assert ids("worker_id=w&status=delivering") == []
+    assert ids("triggered_by=manual_fire&status=success") == [fired[0]]
+    assert ids("triggered_by=schedule") == []
+    assert ids("worker_id=me&status=delivering") == [fired[1]]
+    mine = {"Authorization": f"Bearer {local_account.api_key}", "X-Worker-Id": "w"}
+    me = local_account.ok("GET", "/v1/executions?worker_id=me", headers=mine)
+    assert [row["id"] for row in me["executions"]] == [fired[0]]
     assert ids("status__in=success,delivering") == [fired[1], fired[0]]
     assert ids("outcome_state=reported_success") == [fired[0]]
     page = local_account.ok("GET", "/v1/executions?limit=3&offset=1")

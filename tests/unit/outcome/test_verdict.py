@@ -22,6 +22,7 @@ KILLED_BY_POOL = [
     (Ending.lease_lost("forbidden"), "lease lost, handler killed: forbidden"),
     (Ending.shut_down(), "worker shut down, handler killed"),
     (Ending.shut_down("SIGTERM twice"), "worker shut down, handler killed: SIGTERM twice"),
+    (Ending.cancelled(), "cancelled by operator"),
     (Ending.worker_lost(), "worker lost; effects unknown"),
     (Ending.worker_lost("signal 9"), "worker lost; effects unknown: signal 9"),
 ]
