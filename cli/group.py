@@ -49,6 +49,9 @@ _SUBCOMMANDS = {
     "doctor": _Entry(
         "cueworker.cli.doctor", "doctor", "Check this machine, the configuration and the server."
     ),
+    "dashboard": _Entry(
+        "cueworker.cli.dashboard", "dashboard", "Print a link to the embedded server's pages."
+    ),
     "serve": _Entry("cueworker.cli.serve", "serve", "Run the embedded CueAPI server by itself."),
     "completion": _Entry("cueworker.cli.completion", "completion", "Print the shell's completion script."),
 }

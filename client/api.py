@@ -9,7 +9,7 @@ from .auth import Auth
 from .budget import Budget
 from .cues import Cues
 from .executions import Executions
-from .own_server import Keys, Logins
+from .own_server import Dashboard, Keys, Logins
 from .transport import Timeout, Transport
 from .workers import Workers
 
@@ -36,6 +36,7 @@ class CueAPI:
         self.workers = Workers(self._transport)
         self.keys = Keys(self._transport)
         self.logins = Logins(self._transport)
+        self.dashboard = Dashboard(self._transport)
 
     @property
     def base_url(self) -> str:

@@ -1,4 +1,4 @@
-"""The calls that only the embedded server answers: its keys, and the logins that wait for its owner."""
+"""The calls that only the embedded server answers: its keys, the logins that wait for its owner, its dashboard."""
 
 from __future__ import annotations
 
@@ -50,3 +50,18 @@ class Logins:
 
     def _decide(self, code: str, what: str) -> dict[str, Any]:
         return self._transport.call("POST", f"/v1/auth/logins/{path_part(code)}/{what}").json_object()
+
+
+class Dashboard:
+    """`/dashboard`. The call raises CueAPIError; NotFound at other servers."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def link(self) -> str:
+        """A path, to put behind the server's address, that signs in one browser, once, within a minute."""
+        answer = self._transport.call("POST", "/dashboard/link")
+        path = answer.json_object().get("path")
+        if not isinstance(path, str):
+            raise answer.malformed("it holds no path")
+        return path

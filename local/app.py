@@ -24,6 +24,7 @@ from .site import Site
 
 Handler = Callable[[Site, Call], Awaitable[Answer]]
 Headers = dict[str, str]
+Refuser = Callable[[Scope, Receive, Send, Refused], Awaitable[None]]
 
 log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
@@ -114,12 +115,18 @@ def _json(content: Mapping[str, object]) -> bytes:
         return json.dumps(content).encode()
 
 
-class Application:
-    """Routes a request to its endpoint; paths and methods without one get the envelope too."""
+async def refuse_with_envelope(_scope: Scope, _receive: Receive, send: Send, refusal: Refused) -> None:
+    """Answers a request that no endpoint gets."""
+    await send_refusal(send, refusal, {})
 
-    def __init__(self, routes: list[Route]) -> None:
+
+class Application:
+    """Routes a request to its endpoint; `refuse` answers for paths and methods without one."""
+
+    def __init__(self, routes: list[Route], refuse: Refuser = refuse_with_envelope) -> None:
         self._routes = routes
-        self._router: ASGIApp = Router(routes, redirect_slashes=False, default=_not_found)
+        self._refuse = refuse
+        self._router: ASGIApp = Router(routes, redirect_slashes=False, default=self._not_found)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self  # makes the router raise its 405 instead of answering it as plain text
@@ -130,7 +137,10 @@ class Application:
             refusal = Refused(
                 error.status_code, "method_not_allowed", "Method not allowed", headers={"Allow": allowed}
             )
-            await send_refusal(send, refusal, {})
+            await self._refuse(scope, receive, send, refusal)
+
+    async def _not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._refuse(scope, receive, send, Refused(404, "not_found", "Not found"))
 
     def _methods_of(self, scope: Scope) -> set[str]:
         return {
@@ -139,7 +149,3 @@ class Application:
             if route.matches(scope)[0] is not Match.NONE
             for method in route.methods or ()
         }
-
-
-async def _not_found(_scope: Scope, _receive: Receive, send: Send) -> None:
-    await send_refusal(send, Refused(404, "not_found", "Not found"), {})

@@ -148,7 +148,7 @@ class Call:
     def unstorable(self) -> bool:
         """Whether the body holds a NUL, a lone surrogate or a non-finite number: the service's database
         refuses these, and the service answers 500."""
-        return bool(_SUSPECT.search(self.raw)) and _unstorable(self.body)
+        return bool(_SUSPECT.search(self.raw)) and unstorable(self.body)
 
     async def hung_up(self) -> None:
         """Returns when the client has hung up."""
@@ -174,11 +174,12 @@ def holds_nul(value: Any) -> bool:
     return isinstance(value, list) and any(holds_nul(item) for item in value)
 
 
-def _unstorable(value: Any) -> bool:
+def unstorable(value: Any) -> bool:
+    """Whether the JSON value holds a NUL, a lone surrogate or a non-finite number."""
     if isinstance(value, str):
         return "\0" in value or any("\ud800" <= c <= "\udfff" for c in value)
     if isinstance(value, float):
         return not math.isfinite(value)
     if isinstance(value, dict):
-        return any(_unstorable(key) or _unstorable(item) for key, item in value.items())
-    return isinstance(value, list) and any(_unstorable(item) for item in value)
+        return any(unstorable(key) or unstorable(item) for key, item in value.items())
+    return isinstance(value, list) and any(unstorable(item) for item in value)

@@ -26,7 +26,8 @@ def _parser(parent: int) -> argparse.ArgumentParser:
         prog="python -m cueworker.local", description="A CueAPI server on SQLite, for this machine."
     )
     add = parser.add_argument
-    add("--host", default="127.0.0.1")
+    reach = "one that other machines reach needs --api-key (default: %(default)s)"
+    add("--host", default="127.0.0.1", help=reach)
     add("--port", type=int, default=8000, help="0 picks a free port (default: %(default)s)")
     add("--state-dir", type=Path, required=True, metavar="DIR", help="database, api_key and server.json")
     add("--api-key", metavar="KEY", help="a key to accept besides the one in DIR/api_key")

@@ -105,7 +105,7 @@ def _page(
         one = replace(wanted, statuses=() if status is None else (status,))
         where, values = one.clause(account)
         walks.append(
-            f"SELECT * FROM (SELECT seq, created_at FROM executions INDEXED BY {_index(db, account, one)}"  # noqa: S608
+            f"SELECT * FROM (SELECT seq, created_at FROM executions INDEXED BY {best_index(db, account, one)}"  # noqa: S608
             f" WHERE {where} ORDER BY created_at DESC, seq DESC LIMIT ?)"
         )
         walked += [*values, offset + limit]
@@ -117,7 +117,7 @@ def _page(
     ).fetchall()
 
 
-def _index(db: sqlite3.Connection, account: int, wanted: Filter) -> str:
+def best_index(db: sqlite3.Connection, account: int, wanted: Filter) -> str:
     """The index whose walk from the newest on meets the fewest rows that are not wanted."""
     walks = {
         "executions_of_cue": Filter(cue_id=wanted.cue_id),

@@ -22,6 +22,8 @@ class Site:
     waiters: Waiters
     ticker: Ticker
     rules: Rules
+    host: str = "127.0.0.1"
+    """The address or name that the server was told to listen on."""
     windows: dict[str, SlidingWindow] = field(default_factory=dict)
     """The request windows, by the key's digest."""
     sessions: Sessions = field(default_factory=Sessions)
