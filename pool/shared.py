@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ..client import Budget
 from .account import Account
 from .board import Board
+from .memory import Memories
 from .offers import Notices, Offers
 from .pulse import Pulse
 from .state_dir import StateDir
@@ -21,8 +22,6 @@ class Shared:
     lock: int
     """The descriptor that holds the state directory's lock; kept open by every process of the pool."""
     board: Board
-    board_memory: int | None = None
-    """The descriptor of the board's memory, for the supervisor's handover; None where it has none."""
     offers: Offers
     notices: Notices
     """To the steward's listing: idle, left, refused, hold; lost, resumed and account, by the supervisor."""
@@ -32,6 +31,8 @@ class Shared:
     """To the supervisor: a key that the steward's login was given."""
     budget: Budget
     account: Account
+    memories: Memories | None = None
+    """Of the board and the account, for the supervisor's handover; None where it cannot hand over."""
     supervisor_pid: int
     tally: Tally
     pulse: Pulse = field(default_factory=Pulse)

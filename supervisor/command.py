@@ -17,9 +17,10 @@ from ..local.discovery import LocalServer
 from ..local.version import version
 from ..pool import log, prctl
 from ..pool.account import Account
-from ..pool.board import LAYOUT, MAX_WORKERS, Board
+from ..pool.board import MAX_WORKERS, Board
 from ..pool.errors import StateDirBusy, StateDirUnusable
 from ..pool.events import emit
+from ..pool.memory import LAYOUT, Memories
 from ..pool.offers import Notices, Offers
 from ..pool.redaction import Redaction
 from ..pool.settings import Settings
@@ -222,8 +223,9 @@ def _begin(options: Options, signals: Signals) -> int:
     local = LocalChild(state_dir.local) if options.local else None
     if local is not None:
         settings = _at(local.start(), settings)
-    memory = Board.make_memory()
-    shared = _shared(settings, state_dir, lock, Board(settings.workers, memory), memory)
+    memories = Memories.make()
+    board = Board(settings.workers, None if memories is None else memories.board)
+    shared = _shared(settings, state_dir, lock, board, memories)
     emit(
         "pool.started",
         workers=settings.workers,
@@ -247,8 +249,8 @@ def _go_on(options: Options, handover: Handover, signals: Signals) -> int:
     settings = replace(settings, worker_id=handover.worker_id, state_dir=handover.state_dir)
     settings = settings if server is None else _at(server, settings)
     _log_as(settings)
-    board = Board(None, handover.board)
-    shared = _shared(settings, state_dir, handover.lock, board, handover.board)
+    board = Board(None, handover.memories.board)
+    shared = _shared(settings, state_dir, handover.lock, board, handover.memories)
     emit("pool.upgraded", before=handover.version, version=version(), adopted=len(handover.workers))
     return _run(options, settings, shared, local, signals, handover.workers)
 
@@ -269,18 +271,20 @@ def _load_in_time(options: Options, signals: Signals) -> Settings:
             return loaded.settings
 
 
-def _shared(settings: Settings, state_dir: StateDir, lock: int, board: Board, memory: int | None) -> Shared:
+def _shared(
+    settings: Settings, state_dir: StateDir, lock: int, board: Board, memories: Memories | None
+) -> Shared:
     return Shared(
         state_dir=state_dir,
         lock=lock,
         board=board,
-        board_memory=memory,
         offers=Offers(),
         notices=Notices(),
         spooled=Notices(),
         approved=Notices(),
         budget=Budget.create(state_dir.root / "budget.lock"),
-        account=Account(settings.api_key, settings.api_base),
+        account=Account(settings.api_key, settings.api_base, None if memories is None else memories.account),
+        memories=memories,
         supervisor_pid=os.getpid(),
         tally=Tally(settings.handlers),
     )

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import msgspec
 
+from ..pool.memory import Memories
+
 VARIABLE = "CUEWORKER_HANDOVER"
 
 
@@ -36,8 +38,7 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
     state_dir: Path
     lock: int
     """The descriptor that holds the state directory's lock."""
-    board: int
-    """The descriptor of the board's memory."""
+    memories: Memories
     workers: tuple[Adopted, ...]
     local_server: int | None
     """Its pid."""
@@ -48,7 +49,7 @@ def exec_anew(handover: Handover) -> None:
     descriptor = os.memfd_create("cueworker-handover", 0)
     try:
         os.write(descriptor, msgspec.json.encode(handover, enc_hook=str))
-        for inherited in (descriptor, handover.lock, handover.board):
+        for inherited in (descriptor, handover.lock, handover.memories.board, handover.memories.account):
             os.set_inheritable(inherited, True)
         command = command_line()
         os.execve(command[0], command, {**os.environ, VARIABLE: str(descriptor)})
@@ -70,7 +71,7 @@ def take() -> Handover | None:
         file.seek(0)
         found = msgspec.json.decode(file.read(), type=Handover, dec_hook=lambda kind, value: kind(value))
         if found.supervisor_pid == os.getpid():
-            for descriptor in (found.lock, found.board):
+            for descriptor in (found.lock, found.memories.board, found.memories.account):
                 os.set_inheritable(descriptor, False)
             return found
     return None

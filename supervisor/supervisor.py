@@ -260,7 +260,7 @@ class Supervisor:
         if self.stage is not Stage.NONE:
             return "the pool is stopping"
         if not self.is_upgrading:
-            if self._shared.board_memory is None:
+            if self._shared.memories is None:
                 return "only Linux can do that; restart the pool"
             self._upgrade.begin(by)
         return None
@@ -274,7 +274,7 @@ class Supervisor:
         return all(busy) or now >= self._upgrade.clear_by
 
     def _hand_over(self) -> None:
-        assert self._shared.board_memory is not None
+        assert self._shared.memories is not None
         left = [(slot.cell, slot.child) for slot in self._slots if slot.child is not None]
         handover = Handover(
             supervisor_pid=os.getpid(),
@@ -282,7 +282,7 @@ class Supervisor:
             worker_id=self._settings.worker_id,
             state_dir=self._shared.state_dir.root,
             lock=self._shared.lock,
-            board=self._shared.board_memory,
+            memories=self._shared.memories,
             workers=tuple(Adopted(cell, child.pid, child.born) for cell, child in left),
             local_server=None if self._local is None else self._local.pid,
         )
