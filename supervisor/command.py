@@ -22,9 +22,12 @@ from ..pool.log import to_stderr
 from ..pool.offers import Notices, Offers
 from ..pool.settings import Settings
 from ..pool.shared import Shared
+from ..pool.spool import Spool
 from ..pool.state_dir import StateDir
 from .config import ConfigError, LoadedConfig, Overrides, find_config, load_config
 from .local_child import PENDING_BASE, PENDING_KEY, LocalChild, LocalServerFailed
+from .notify import Notifier
+from .service_watch import ServiceWatch
 from .settlement import settle_all
 from .signals import Signals, hold_back
 from .supervisor import EXIT_OK, TITLE, Supervisor
@@ -153,6 +156,8 @@ def _supervise(options: Options, signals: Signals) -> int:
 def _run(options: Options, settings: Settings, state_dir: StateDir, lock: int, signals: Signals) -> int:
     setproctitle.setproctitle(TITLE)
     prctl.become_subreaper()
+    # Before anything is started that would inherit its address.
+    notifier = Notifier.from_environment(os.environ)
     local = LocalChild(state_dir.local) if options.local else None
     if local is not None:
         settings = _at(local.start(), settings)
@@ -177,7 +182,8 @@ def _run(options: Options, settings: Settings, state_dir: StateDir, lock: int, s
     )
     # On a terminal HUP means that the terminal is gone.
     reload = None if sys.stdin is not None and sys.stdin.isatty() else _reloader(options, settings, local)
-    return Supervisor(settings, shared, signals, reload, local).run()
+    watch = ServiceWatch(notifier, os.getpid(), lambda: len(Spool(state_dir).paths()))
+    return Supervisor(settings, shared, signals, reload, local, watch=watch).run()
 
 
 def _reloader(options: Options, running: Settings, local: LocalChild | None) -> Callable[[], Settings | None]:

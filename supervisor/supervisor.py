@@ -25,6 +25,7 @@ from ..pool.spool import Spool
 from .children import Child, fork
 from .local_child import LocalChild
 from .restart import BOOT_TRIES, Exit, Restarts
+from .service_watch import ServiceWatch, View
 from .settlement import settle_slot
 from .shutdown import Shutdown, Stage
 from .signals import Signals
@@ -71,6 +72,8 @@ class _Slot:
     """Scans in a row that found nothing of its dead process."""
     settle_from: float = 0.0
     destroyed_at: float = -math.inf
+    ending_since: float = math.inf
+    """Since when its process is being destroyed, or what that left is being settled."""
 
 
 class Supervisor:
@@ -83,12 +86,15 @@ class Supervisor:
         signals: Signals,
         reload: Callable[[], Settings | None] | None,
         local: LocalChild | None,
+        *,
+        watch: ServiceWatch,
     ) -> None:
         self._settings = settings
         self._shared = shared
         self._signals = signals
         self._reload = reload
         self._local = local
+        self._watch = watch
         self._local_at = 0.0
         self._shutdown = Shutdown(settings.shutdown_grace, settings.kill_grace)
         self._steward = _Slot(STEWARD, "steward", steward.main)
@@ -116,6 +122,7 @@ class Supervisor:
             self._settle(boottime())
             self._refill(boottime())
             self._look_for_stuck(boottime())
+            self._watch.turn(self._view, boottime())
             if self._is_over():
                 break
             self._last_turn = boottime()
@@ -127,7 +134,9 @@ class Supervisor:
 
     def _on_signal(self, signum: signal.Signals, now: float) -> None:
         if signum is signal.SIGHUP and self._reload is not None:
+            self._watch.reloading()
             self._load_again(self._reload)
+            self._watch.reloaded()
         elif signum is signal.SIGQUIT:
             self._enter(Stage.KILLING, signum.name, now)
         else:
@@ -145,6 +154,7 @@ class Supervisor:
     def _enter(self, stage: Stage, why: str, now: float) -> None:
         if not self._shutdown.enter(stage, now):
             return
+        self._watch.stopping(self._shutdown.next_at - now)
         match stage:
             case Stage.DRAINING:
                 emit("pool.draining", signal=why, seconds=self._settings.shutdown_grace)
@@ -198,9 +208,11 @@ class Supervisor:
                 self._fork(slot, now)
             case Action.DESTROY:
                 slot.destroyed_at = now
+                slot.ending_since = min(slot.ending_since, now)
                 self._kill(slot, signal.SIGKILL)
             case Action.SETTLE:
                 slot.swept, slot.settle_from = 0, now
+                slot.ending_since = min(slot.ending_since, now)
             case Action.COOL:
                 pause = slot.restarts.pause(random.random())  # noqa: S311
                 slot.refill_at = now + pause
@@ -295,6 +307,7 @@ class Supervisor:
             if slot is self._steward or settle_slot(self._shared.state_dir, slot.cell):
                 self._shared.notices.send("lost", execution=self._shared.board.execution(slot.cell))
                 self._shared.board.reset(slot.cell)
+                slot.ending_since = math.inf
                 self._feed(slot, Event.SETTLED)
                 self._shared.spooled.send("spooled")
             else:
@@ -348,6 +361,17 @@ class Supervisor:
             slot.destroyed_at + RETRY_DESTROYING,
         )
 
+    def _view(self) -> View:
+        board = self._shared.board
+        states = [board.state(slot.cell) for slot in self._slots]
+        return View(
+            busy=states.count(SlotState.BUSY),
+            idle=states.count(SlotState.IDLE),
+            steward_works=board.state(STEWARD) is SlotState.BUSY,
+            ending_since=[slot.ending_since for slot in self._slots if slot.state is not State.CLOSED],
+            steward_ending_since=self._steward.ending_since,
+        )
+
     # The loop's conditions.
 
     def _any_worker(self) -> bool:
@@ -374,7 +398,7 @@ class Supervisor:
 
     def _next_event(self) -> float:
         now = boottime()
-        times = [now + TICK, self._shutdown.next_at]
+        times = [now + TICK, self._shutdown.next_at, self._watch.next_at(now)]
         for slot in (*self._slots, self._steward):
             if slot.state is State.COOLING:
                 times.append(slot.refill_at)
