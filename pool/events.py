@@ -27,6 +27,7 @@ EVENTS: dict[str, tuple[int, str]] = {
     "execution.ended": (_INFO, "{task}: {execution_id} {ending} after {seconds:.1f} s: {verdict}"),
     "execution.lost": (_ERROR, "{task}: {execution_id} was lost with its worker; reporting it as failed"),
     "execution.swept": (_WARNING, "killed {count} leftover process(es) of {what}"),
+    "execution.left": (_INFO, "{task}: {execution_id} has ended; what it left in the background goes on"),
     "lease.unkept": (_ERROR, "no thread to renew the lease of {execution_id}, trying again: {reason}"),
     # A report's way.
     "report.recorded": (_INFO, "{task}: outcome of {execution_id} recorded"),
@@ -69,6 +70,10 @@ EVENTS: dict[str, tuple[int, str]] = {
         _WARNING,
         "the supervisor was held up for {seconds:.1f} s; every slot gets a fresh interval",
     ),
+    "cgroup.used": (_INFO, "each execution gets a cgroup of its own below {path}"),
+    "cgroup.unused": (_DEBUG, "executions get no cgroups: {reason}"),
+    "cgroup.failed": (_ERROR, "an execution runs without the help of {path}: {reason}"),
+    "limits.unenforced": (_WARNING, "{task}: {what}; {reason}"),
     "slot.started": (_DEBUG, "{name} started as pid {pid}"),
     "slot.left": (_DEBUG, "{name} left"),
     "slot.crashed": (_ERROR, "{name} died ({how})"),

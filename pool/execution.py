@@ -17,6 +17,7 @@ from . import invocation, process_tree, run
 from .board import fingerprint
 from .claiming import Answer, NoLease, claim
 from .clock import boottime
+from .confinement import confined
 from .delivery import Fate
 from .errors import CouldNotStart
 from .events import emit
@@ -38,15 +39,19 @@ _HOLD = 5.0
 _ABSENT = OutcomeFile(fields={}, present=False)
 
 
-def take(offer: Offer, context: WorkerContext) -> None:
-    """Take an offer as far as it goes. Returns when the slot is free again."""
+def take(offer: Offer, context: WorkerContext) -> bool:
+    """Take an offer as far as it goes. Returns when the slot is free again.
+
+    True if processes of the handler go on, as its `background: leave` allows: they are children of this worker, which
+    must run nothing else then.
+    """
     reached(Step.OFFER_TAKEN)
     handler = context.settings.handlers.get(offer.task)
     reason = _reason_to_drop(offer, handler, context)
     if reason is not None or handler is None:
         emit("execution.dropped", task=offer.task, execution_id=offer.execution_id, reason=reason)
-        return
-    _Execution(offer, handler, context).go()
+        return False
+    return _Execution(offer, handler, context).go()
 
 
 def _reason_to_drop(offer: Offer, handler: Handler | None, context: WorkerContext) -> str | None:
@@ -83,17 +88,20 @@ class _Execution:
             claimed_at=time.time(),
         )
 
-    def go(self) -> None:
-        """All the steps."""
+    def go(self) -> bool:
+        """All the steps. Whether processes of the handler go on."""
+        left = False
         lease = self._claim() if self._make_files() else None
         if lease is not None:
             self._context.keeper.watch(lease, self._context.stop.wake)
             ended = self._run()
+            left = ended.left
             self._set_stop_by(math.inf)
             self._conclude(ended)
             self._context.keeper.release()
         # Not in a `finally`: what an unforeseen error leaves is for the supervisor to settle.
         self._clear()
+        return left
 
     # Claiming.
 
@@ -153,24 +161,30 @@ class _Execution:
             kill_on_lease_loss=self._handler.on_lease_lost == "kill",
         )
         marker = process_tree.marker_value(self._offer.execution_id, str(context.state_dir.root))
-        try:
-            planned = self._prepare(marker)
-            reached(Step.PREPARED)
-            # Written before the start: from here on the handler may have had effects.
-            self._write_record(phase=Phase.RUNNING)
-            reached(Step.RECORDED_RUNNING)
-            # Before the start, too: a handler may stop its worker before that has come to watch it.
-            self._set_stop_by(rules.stop_by(boottime() + rules.timeout, context.keeper.lease))
-            running = run.start(planned, rules, context.stop)
-        except CouldNotStart as error:
-            return run.Ended(Ending.could_not_start(str(error)), "")
-        except OSError as error:
-            return run.Ended(Ending.could_not_start(f"state directory: {error}"), "")
+        with confined(self._handler, context.cgroups, self._offer.execution_id) as confinement:
+            try:
+                planned = self._prepare(marker)
+                reached(Step.PREPARED)
+                # Written before the start: from here on the handler may have had effects.
+                self._write_record(phase=Phase.RUNNING)
+                reached(Step.RECORDED_RUNNING)
+                # Before the start, too: a handler may stop its worker before that has come to watch it.
+                self._set_stop_by(rules.stop_by(boottime() + rules.timeout, context.keeper.lease))
+                running = run.start(planned, rules, context.stop, confinement)
+            except CouldNotStart as error:
+                return run.Ended(Ending.could_not_start(str(error)), "")
+            except OSError as error:
+                return run.Ended(Ending.could_not_start(f"state directory: {error}"), "")
+            return self._watch(running, marker)
+
+    def _watch(self, running: run.Run, marker: str) -> run.Ended:
         reached(Step.STARTED)
         self._record_pid(running.pid)
         reached(Step.RECORDED_PID)
-        ended = running.watch(lambda: context.keeper.lease, self._beat, marker)
+        ended = running.watch(lambda: self._context.keeper.lease, self._beat, marker)
         reached(Step.ENDED)
+        if ended.left:
+            emit("execution.left", task=self._offer.task, execution_id=self._offer.execution_id)
         return ended
 
     def _prepare(self, marker: str) -> invocation.Invocation:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ..client import Budget
 from .account import Account
 from .board import Board
+from .cgroup import Cgroups
 from .offers import Notices, Offers
 from .state_dir import StateDir
 
@@ -27,6 +28,8 @@ class Shared:
     budget: Budget
     account: Account
     supervisor_pid: int
+    cgroups: Cgroups | None = None
+    """Where executions get cgroups; None where the pool owns none."""
 
     def descriptors(self) -> set[int]:
         """What a forked process keeps open besides its standard streams."""

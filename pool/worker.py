@@ -44,8 +44,12 @@ def main(slot: int, settings: Settings, shared: Shared) -> None:
             shared.board.hold(slot, fingerprint(offer.execution_id))
             shared.board.set_state(slot, SlotState.BUSY, boottime())
             setproctitle.setproctitle(title(slot, f"{offer.task} {offer.execution_id[:8]}"))
-            execution.take(offer, context)
+            leaves_something = execution.take(offer, context)
             shared.board.hold(slot, NOBODY)
+            if leaves_something:
+                # The supervisor adopts it, and the next worker's children are again its own handler's alone.
+                context.workspace.close()
+                return
             after = offer.execution_id
     except StopWaiting:
         context.workspace.close()
@@ -89,4 +93,5 @@ def _context(slot: int, settings: Settings, shared: Shared, stop: StopSignals) -
         workspace=Workspace(shared.state_dir.outcomes, slot),
         surroundings=Surroundings(os.environ, stack_limit()),
         stop=stop,
+        cgroups=shared.cgroups,
     )

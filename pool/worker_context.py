@@ -6,6 +6,7 @@ import select
 from dataclasses import dataclass
 
 from .board import Board
+from .cgroup import Cgroups
 from .clock import boottime
 from .invocation import Surroundings
 from .lease_keeper import LeaseKeeper
@@ -39,6 +40,7 @@ class WorkerContext:
     workspace: Workspace
     surroundings: Surroundings
     stop: StopSignals
+    cgroups: Cgroups | None
 
     def pause(self, seconds: float) -> bool:
         """Wait, beating; False as soon as the worker is to stop its handler and leave."""

@@ -16,6 +16,7 @@ from ..local.discovery import LocalServer
 from ..pool import prctl
 from ..pool.account import Account
 from ..pool.board import MAX_WORKERS, Board
+from ..pool.cgroup import Cgroups
 from ..pool.errors import StateDirBusy, StateDirUnusable
 from ..pool.events import emit
 from ..pool.log import to_stderr
@@ -25,6 +26,8 @@ from ..pool.shared import Shared
 from ..pool.spool import Spool
 from ..pool.state_dir import StateDir
 from .config import ConfigError, LoadedConfig, Overrides, find_config, load_config
+from .delegation import take_over
+from .enforcement import prepare
 from .local_child import PENDING_BASE, PENDING_KEY, LocalChild, LocalServerFailed
 from .notify import Notifier
 from .service_watch import ServiceWatch
@@ -138,13 +141,14 @@ def _supervise(options: Options, signals: Signals) -> int:
         lock = state_dir.lock(wait=settings.kill_grace + LOCK_PATIENCE, abandon=signals.has_end)
         if lock is None:
             return EXIT_OK
+        cgroups = take_over()
         sweep(state_dir)
         if not settle_all(state_dir):
             raise StateDirUnusable(
                 f"what an earlier pool left in {state_dir.root} cannot be settled, see above; "
                 "make room on its disk, or give its files back to this user"
             )
-        return _run(options, settings, state_dir, lock, signals)
+        return _run(options, settings, state_dir, lock, signals, cgroups=cgroups)
     except StateDirBusy as error:
         click.echo(f"cueworker-supervise: {error}", err=True)
         return EXIT_BUSY
@@ -153,7 +157,15 @@ def _supervise(options: Options, signals: Signals) -> int:
         return EXIT_UNUSABLE
 
 
-def _run(options: Options, settings: Settings, state_dir: StateDir, lock: int, signals: Signals) -> int:
+def _run(
+    options: Options,
+    settings: Settings,
+    state_dir: StateDir,
+    lock: int,
+    signals: Signals,
+    *,
+    cgroups: Cgroups | None,
+) -> int:
     setproctitle.setproctitle(TITLE)
     prctl.become_subreaper()
     # Before anything is started that would inherit its address.
@@ -171,6 +183,7 @@ def _run(options: Options, settings: Settings, state_dir: StateDir, lock: int, s
         budget=Budget.create(state_dir.root / "budget.lock"),
         account=Account(settings.api_key, settings.api_base),
         supervisor_pid=os.getpid(),
+        cgroups=cgroups,
     )
     emit(
         "pool.started",
@@ -180,13 +193,18 @@ def _run(options: Options, settings: Settings, state_dir: StateDir, lock: int, s
         worker_id=settings.worker_id,
         state_dir=state_dir.root,
     )
+    prepare(settings.handlers, cgroups)
     # On a terminal HUP means that the terminal is gone.
-    reload = None if sys.stdin is not None and sys.stdin.isatty() else _reloader(options, settings, local)
+    reload = (
+        None if sys.stdin is not None and sys.stdin.isatty() else _reloader(options, settings, local, cgroups)
+    )
     watch = ServiceWatch(notifier, os.getpid(), lambda: len(Spool(state_dir).paths()))
     return Supervisor(settings, shared, signals, reload, local, watch=watch).run()
 
 
-def _reloader(options: Options, running: Settings, local: LocalChild | None) -> Callable[[], Settings | None]:
+def _reloader(
+    options: Options, running: Settings, local: LocalChild | None, cgroups: Cgroups | None
+) -> Callable[[], Settings | None]:
     def reload() -> Settings | None:
         try:
             loaded = options.load()
@@ -202,6 +220,7 @@ def _reloader(options: Options, running: Settings, local: LocalChild | None) -> 
                     "config.warning",
                     problem=f"`{name}` cannot change while the pool runs; restart it for that",
                 )
+        prepare(settings.handlers, cgroups)
         settings = replace(settings, worker_id=running.worker_id, state_dir=running.state_dir)
         return settings if local is None or local.server is None else _at(local.server, settings)
 

@@ -23,6 +23,7 @@ from ..pool.settings import Settings
 from ..pool.shared import Shared
 from ..pool.spool import Spool
 from .children import Child, fork
+from .groups import Groups
 from .local_child import LocalChild
 from .restart import BOOT_TRIES, Exit, Restarts
 from .service_watch import ServiceWatch, View
@@ -95,6 +96,7 @@ class Supervisor:
         self._reload = reload
         self._local = local
         self._watch = watch
+        self._groups = Groups(shared.cgroups)
         self._local_at = 0.0
         self._shutdown = Shutdown(settings.shutdown_grace, settings.kill_grace)
         self._steward = _Slot(STEWARD, "steward", steward.main)
@@ -127,6 +129,7 @@ class Supervisor:
                 break
             self._last_turn = boottime()
             select.select([self._signals], [], [], max(0.0, self._next_event() - self._last_turn))
+        self._groups.end()
         emit("pool.stopped", waiting=len(Spool(self._shared.state_dir).paths()))
         return self._exit_code
 
@@ -289,8 +292,10 @@ class Supervisor:
         settling = [slot for slot in (*self._slots, self._steward) if slot.state in IS_SETTLING]
         if not settling:
             return
+        dying = {self._shared.board.execution(slot.cell) for slot in settling}
+        self._groups.kill(dying)
         try:
-            strangers = process_tree.strangers(self._known())
+            strangers = self._groups.but_kept(process_tree.strangers(self._known()), dying)
         except OSError as error:
             # No descriptor to look with. What cannot be seen to be gone is not settled.
             emit("slot.unswept", reason=error)
@@ -320,6 +325,7 @@ class Supervisor:
         return known | self._bystanders
 
     def _refill(self, now: float) -> None:
+        self._groups.tidy(self._shared.board.held, now)
         for slot in (*self._slots, self._steward):
             if slot.state is State.COOLING and now >= slot.refill_at:
                 self._feed(slot, Event.COOLED)
