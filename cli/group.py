@@ -19,6 +19,14 @@ _SUBCOMMANDS = {
     "check": _Entry("cueworker.cli.check", "check", "Validate the configuration and show what would run."),
     "enqueue": _Entry("cueworker.cli.enqueue", "enqueue", "Run a task once, now; --wait shows its outcome."),
     "serve": _Entry("cueworker.cli.serve", "serve", "Run the embedded CueAPI server by itself."),
+    "install-service": _Entry(
+        "cueworker.cli.install_service",
+        "install_service",
+        "Start a pool with the machine (systemd, launchd).",
+    ),
+    "uninstall-service": _Entry(
+        "cueworker.cli.uninstall_service", "uninstall_service", "Undo install-service."
+    ),
 }
 
 

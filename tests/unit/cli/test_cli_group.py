@@ -10,7 +10,7 @@ import pytest
 from support.cli import cueworker
 from support.repository import project
 
-SUBCOMMANDS = ["start", "check", "enqueue", "serve"]
+SUBCOMMANDS = ["start", "check", "enqueue", "serve", "install-service", "uninstall-service"]
 
 
 @pytest.mark.parametrize("option", ["--help", "-h"])
