@@ -69,7 +69,7 @@ class ServiceWatch:
             return
         seen = view()
         if not self._is_ready and seen.is_ready:
-            self._is_ready, self._status_at = True, -math.inf
+            self._is_ready, self._status, self._status_at = True, "", -math.inf
             self._notifier.send(READY=1, MAINPID=self._pid)
         if now >= self._status_at + STATUS_EVERY:
             self._status_at = now
