@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ..client import Budget
 from .account import Account
 from .board import Board
+from .cgroup import Cgroups
 from .memory import Memories
 from .offers import Notices, Offers
 from .pulse import Pulse
@@ -36,6 +37,8 @@ class Shared:
     supervisor_pid: int
     tally: Tally
     pulse: Pulse = field(default_factory=Pulse)
+    cgroups: Cgroups | None = None
+    """Where executions get cgroups; None where the pool owns none."""
 
     def descriptors(self) -> set[int]:
         """What a forked process keeps open besides its standard streams."""

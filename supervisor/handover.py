@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -39,20 +40,23 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
     lock: int
     """The descriptor that holds the state directory's lock."""
     memories: Memories
+    cgroups: Path | None
+    """Where executions get cgroups."""
     workers: tuple[Adopted, ...]
     local_server: int | None
     """Its pid."""
 
 
-def exec_anew(handover: Handover) -> None:
-    """Become the program that is installed now, with the same command line. Returns only by raising OSError."""
+def exec_anew(handover: Handover, environ: Mapping[str, str]) -> None:
+    """Become the program that is installed now, with the same command line and with `environ` besides this process's
+    environment. Returns only by raising OSError."""
     descriptor = os.memfd_create("cueworker-handover", 0)
     try:
         os.write(descriptor, msgspec.json.encode(handover, enc_hook=str))
         for inherited in (descriptor, handover.lock, handover.memories.board, handover.memories.account):
             os.set_inheritable(inherited, True)
         command = command_line()
-        os.execve(command[0], command, {**os.environ, VARIABLE: str(descriptor)})
+        os.execve(command[0], command, {**os.environ, **environ, VARIABLE: str(descriptor)})
     finally:
         os.close(descriptor)
 
