@@ -17,13 +17,17 @@ from . import invocation, process_tree, run
 from .board import fingerprint
 from .claiming import Answer, NoLease, claim
 from .clock import boottime
+from .counted import CLAIMS, DURATION, EXECUTIONS, FAILURE, GRANTED, KILLS, LEASES_LOST, QUEUE_DELAY, SUCCESS
 from .delivery import Fate
 from .errors import CouldNotStart
 from .events import emit
+from .execution_log import ExecutionLog, path_of
 from .handler import Handler
 from .identity import boot_id, start_time
 from .lease import Lease, Loss
 from .offers import Offer
+from .output import Outputs
+from .queued import queued_for
 from .reporting import Reporting
 from .slot_record import Phase, SlotRecord
 from .spool import Ownership
@@ -74,6 +78,7 @@ class _Execution:
         self._fingerprint = fingerprint(offer.execution_id)
         self._started = boottime()
         self._reporting = Reporting(context, offer, self._started)
+        self._redactor = context.redaction.handlers
         self._record = SlotRecord(
             slot=context.slot,
             phase=Phase.CLAIMING,
@@ -119,9 +124,11 @@ class _Execution:
         answer = claim(self._context.source, offer.execution_id, self._context.pause, self._on_unsettled)
         if isinstance(answer, Lease):
             emit("execution.claimed", task=offer.task, execution_id=offer.execution_id)
+            self._context.counts.add(CLAIMS, GRANTED, task=offer.task)
             reached(Step.CLAIMED)
             return answer
         emit("execution.refused", task=offer.task, execution_id=offer.execution_id, reason=answer.reason)
+        self._context.counts.add(CLAIMS, answer.answer.value, task=offer.task)
         self._after_no_lease(answer)
         return None
 
@@ -135,6 +142,7 @@ class _Execution:
                 ending = Ending.could_not_start(
                     "the server's answer to the claim was lost; the handler never ran"
                 )
+                self._context.counts.add(EXECUTIONS, ending.kind.value, FAILURE, task=self._offer.task)
                 self._reporting.deliver(ending, fit(resolve(ending, _ABSENT, "")), Ownership.DOUBTFUL)
 
     def _give_back(self, hold: float, reason: str) -> None:
@@ -161,23 +169,27 @@ class _Execution:
         marker = process_tree.marker_value(self._offer.execution_id, str(context.state_dir.root))
         try:
             planned = self._prepare(marker)
+            self._redactor = context.redaction.of_environment(self._handler, planned.env)
             reached(Step.PREPARED)
             # Written before the start: from here on the handler may have had effects.
             self._write_record(phase=Phase.RUNNING)
             reached(Step.RECORDED_RUNNING)
             # Before the start, too: a handler may stop its worker before that has come to watch it.
             self._set_stop_by(rules.stop_by(boottime() + rules.timeout, context.keeper.lease))
-            running = run.start(planned, rules, context.stop)
+            outputs = Outputs(self._redactor, self._log())
+            running = run.start(planned, rules, context.stop, outputs.streams)
             began = boottime()
             context.board.set_times(context.slot, began, began + rules.timeout)
         except CouldNotStart as error:
             return run.Ended(Ending.could_not_start(str(error)), "")
         except OSError as error:
             return run.Ended(Ending.could_not_start(f"state directory: {error}"), "")
+        self._count_delay()
         reached(Step.STARTED)
         self._record_pid(running.pid)
         reached(Step.RECORDED_PID)
         ended = running.watch(lambda: context.keeper.lease, self._beat, marker, self._is_cancelled)
+        outputs.close()
         reached(Step.ENDED)
         return ended
 
@@ -199,6 +211,17 @@ class _Execution:
         )
         return invocation.build(self._handler, facts, context.surroundings)
 
+    def _log(self) -> ExecutionLog | None:
+        settings, offer = self._context.settings, self._offer
+        if settings.execution_logs is None:
+            return None
+
+        def unwritable(error: OSError) -> None:
+            emit("logs.unwritable", task=offer.task, execution_id=offer.execution_id, reason=error)
+
+        path = path_of(settings.logs, offer.execution_id)
+        return ExecutionLog(path, settings.execution_logs.max_size, unwritable)
+
     def _beat(self, now: float, stop_by: float) -> None:
         self._context.keeper.tend(now)
         self._context.board.beat(self._context.slot, now)
@@ -216,10 +239,13 @@ class _Execution:
 
     def _conclude(self, ended: run.Ended) -> None:
         ending = ended.ending
-        report = fit(resolve(ending, read_outcome(self._workspace.outcome_file), ended.output))
+        report = resolve(ending, read_outcome(self._workspace.outcome_file), ended.output)
+        # Before it is fitted: what is cut through a secret shows a part of it.
+        report = fit(report if self._redactor is None else self._redactor.report(report))
         self._say_ended(ending, report)
-        reached(Step.CONCLUDED)
         lease = self._context.keeper.lease
+        self._count(ended, report, lease)
+        reached(Step.CONCLUDED)
         if lease.loss is Loss.TAKEN:
             self._reporting.withhold(ending, report, Fate.NOT_OURS)
         elif lease.loss is Loss.GONE:
@@ -244,6 +270,20 @@ class _Execution:
             verdict="success" if report.success else f"failure: {_first_line(report.error)}",
         )
 
+    def _count(self, ended: run.Ended, report: Report, lease: Lease) -> None:
+        counts, task, ending = self._context.counts, self._offer.task, ended.ending.kind
+        counts.add(EXECUTIONS, ending.value, SUCCESS if report.success else FAILURE, task=task)
+        counts.observe(DURATION, boottime() - self._started, task)
+        for rung in ended.rungs:
+            counts.add(KILLS, rung)
+        if lease.loss is not None or ending is EndingKind.LEASE_LOST:
+            counts.add(LEASES_LOST, (lease.loss or Loss.EXPIRED).name.lower())
+
+    def _count_delay(self) -> None:
+        queued = queued_for(self._offer.scheduled_for, time.time())
+        if queued is not None:
+            self._context.counts.observe(QUEUE_DELAY, queued, self._offer.task)
+
     # The slot record.
 
     def _write_record(self, **changes: object) -> None:
@@ -257,7 +297,7 @@ class _Execution:
         except OSError as error:
             # The handler runs; the marker in its environment will do for a sweep.
             emit("record.unwritten", task=offer.task, execution_id=offer.execution_id, reason=error)
-        emit("execution.started", task=offer.task, execution_id=offer.execution_id, pid=pid)
+        emit("execution.started", task=offer.task, execution_id=offer.execution_id, handler_pid=pid)
 
     def _clear(self) -> None:
         self._workspace.empty()

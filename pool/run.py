@@ -18,8 +18,9 @@ from dataclasses import dataclass, replace
 
 from ..outcome import Ending
 from . import process_tree
-from .capture import Pipe, combined
+from .capture import HeadAndTail, Kept, Pipe, combined
 from .clock import boottime
+from .counted import KILL, TERM
 from .errors import CouldNotStart
 from .invocation import Invocation
 from .kill_ladder import GIVE_UP_AFTER, RESCAN, KillLadder, Step
@@ -62,6 +63,8 @@ class Ended:
 
     ending: Ending
     output: str
+    rungs: tuple[str, ...] = ()
+    """How far the kill ladder went: the names of `counted.KILLS`."""
 
 
 class Run:
@@ -86,6 +89,8 @@ class Run:
         self._cause: Ending | None = None
         self._ladder: KillLadder | None = None
         self._survivors: tuple[str, ...] = ()
+        self._rungs: dict[str, None] = {}
+        """The rungs taken, in their order."""
 
     def stop_by(self, lease: Lease) -> float:
         """When the supervisor steps in: past the handler's deadline and its grace, or past its lease."""
@@ -178,8 +183,10 @@ class Run:
             return False
         match self._ladder.step(now):
             case Step.TERM:
+                self._rungs[TERM] = None
                 process_tree.signal_all(process_tree.of_handler(self.pid, marker), signal.SIGTERM)
             case Step.KILL:
+                self._rungs[KILL] = None
                 if IS_LINUX:
                     # All that we have is the handler's. What forks faster than it is found must be met at once.
                     process_tree.kill_children(process_tree.children())
@@ -216,18 +223,23 @@ class Run:
                 pipe.close()
         output = combined(*(pipe.kept.text() for pipe in self._pipes))
         ending = self._cause or _exit_ending(self._returncode)
-        return Ended(replace(ending, survivors=self._survivors), output)
+        return Ended(replace(ending, survivors=self._survivors), output, tuple(self._rungs))
 
 
-def start(invocation: Invocation, rules: Rules, stop: StopSignals) -> Run:
-    """Start a handler in a session of its own. Raises CouldNotStart, saying what to change."""
+def start(
+    invocation: Invocation, rules: Rules, stop: StopSignals, outputs: tuple[Kept, Kept] | None = None
+) -> Run:
+    """Start a handler in a session of its own. `outputs` take its standard output and its standard error.
+
+    Raises CouldNotStart, saying what to change.
+    """
     now = boottime()
     pipes: list[Pipe] = []
     writers: list[int] = []
     try:
-        for _ in ("stdout", "stderr"):
+        for kept in outputs or (HeadAndTail(), HeadAndTail()):
             reader, writer = os.pipe()
-            pipes.append(Pipe(reader))
+            pipes.append(Pipe(reader, kept))
             writers.append(writer)
         process = subprocess.Popen(
             invocation.argv,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..client import Budget
 from .account import Account
 from .board import Board
 from .offers import Notices, Offers
+from .pulse import Pulse
 from .state_dir import StateDir
+from .tally import Tally
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +33,8 @@ class Shared:
     budget: Budget
     account: Account
     supervisor_pid: int
+    tally: Tally
+    pulse: Pulse = field(default_factory=Pulse)
 
     def descriptors(self) -> set[int]:
         """What a forked process keeps open besides its standard streams."""

@@ -11,6 +11,7 @@ from .clock import boottime
 from .invocation import Surroundings
 from .lease_keeper import LeaseKeeper
 from .offers import Notices
+from .redaction import Redaction
 from .run import BEAT_EVERY
 from .settings import Settings
 from .slot_record import SlotRecordFile
@@ -18,6 +19,7 @@ from .source import Source
 from .spool import Spool
 from .state_dir import StateDir
 from .stop import StopLevel, StopSignals
+from .tally import Row
 from .workspace import Workspace
 
 
@@ -40,7 +42,10 @@ class WorkerContext:
     spool: Spool
     workspace: Workspace
     surroundings: Surroundings
+    redaction: Redaction
     stop: StopSignals
+    counts: Row
+    """This slot's numbers. Written by the main thread, but for the lease keeper's calls."""
 
     def pause(self, seconds: float) -> bool:
         """Wait, beating; False as soon as the worker is to stop its handler and leave."""

@@ -15,23 +15,24 @@ import setproctitle
 from ..client import Budget
 from ..local.discovery import LocalServer
 from ..local.version import version
-from ..pool import prctl
+from ..pool import log, prctl
 from ..pool.account import Account
 from ..pool.board import LAYOUT, MAX_WORKERS, Board
 from ..pool.errors import StateDirBusy, StateDirUnusable
 from ..pool.events import emit
-from ..pool.log import to_stderr
 from ..pool.offers import Notices, Offers
+from ..pool.redaction import Redaction
 from ..pool.settings import Settings
 from ..pool.shared import Shared
 from ..pool.state_dir import StateDir
+from ..pool.tally import Tally
 from .account_keeper import AccountKeeper
 from .config import ConfigError, LoadedConfig, Overrides, find_config, load_config
 from .handover import Adopted, Handover, take
 from .keys_of_pool import KeysOfLocalServer, KeysOfPool
 from .local_child import PENDING_BASE, PENDING_KEY, LocalChild, LocalServerFailed
 from .operations import TITLE
-from .settlement import settle_all
+from .settlement import redacting, settle_all
 from .signals import Signals, hold_back, let_through
 from .supervisor import EXIT_OK, Supervisor
 from .sweep import sweep
@@ -60,6 +61,9 @@ class Options:
     local: bool
     state_dir: Path | None
     worker_id: str | None
+    log_level: str | None = None
+    log_format: str | None = None
+    log_file: Path | None = None
 
     def path(self) -> Path:
         """The configuration's file. Raises ConfigError."""
@@ -68,7 +72,14 @@ class Options:
     def load(self) -> LoadedConfig:
         """The configuration with the command line's word. Raises ConfigError."""
         path = self.path()
-        overrides = Overrides(workers=self.workers, state_dir=self.state_dir, worker_id=self.worker_id)
+        overrides = Overrides(
+            workers=self.workers,
+            state_dir=self.state_dir,
+            worker_id=self.worker_id,
+            log_level=self.log_level,
+            log_format=self.log_format,
+            log_file=self.log_file,
+        )
         if self.local:
             overrides = replace(overrides, api_key=PENDING_KEY, api_base=PENDING_BASE)
         return load_config(path, overrides)
@@ -94,9 +105,17 @@ class Options:
 @click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
-    default="info",
-    show_default=True,
-    help="How much to say on standard error.",
+    help="How much to say [file's, or info].",
+)
+@click.option(
+    "--log-format",
+    type=click.Choice(["auto", "text", "json"]),
+    help="json: one object a line; auto: text, with systemd's priorities where its journal listens [file's, or auto].",
+)
+@click.option(
+    "--log-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Log into this file, which is rotated, instead of standard error.",
 )
 @click.option(PROBE, "probe", hidden=True, metavar="LAYOUT")
 def main(
@@ -105,13 +124,19 @@ def main(
     local: bool,
     state_dir: Path | None,
     worker_id: str | None,
-    log_level: str,
+    log_level: str | None,
+    log_format: str | None,
+    log_file: Path | None,
     probe: str | None,
 ) -> None:
     """Supervise a pool of workers for CueAPI.
 
     Each worker claims one execution at a time, keeps its lease alive, runs the task's handler and reports the outcome.
     `cueworker check` shows what a configuration would run.
+
+    \b
+      cueworker-supervise --local
+      cueworker-supervise --config /etc/cueworker/cueworker.yaml --workers 16
 
     \b
     TERM, INT   drain: handlers may finish for `shutdown_grace`, then TERM, then KILL
@@ -122,16 +147,18 @@ def main(
     TSTP, CONT  pause and resume: nothing is claimed meanwhile, what runs goes on
                 (^Z on the pool's terminal pauses it, too)
     TTIN, TTOU  one worker more, one less, until the next reload
+    USR1        reopen the log file
+    USR2        go on with the version that is installed now
 
     The same and more by command: `cueworker status`, `top`, `cancel`, `pause`, `resume`, `scale`, `recycle`, `reload`,
-    `drain`.
+    `upgrade`, `drain`.
 
     Exit codes: 0 stopped as asked; 70 no worker could start; 73 state directory or local server unusable;
     75 another pool holds the state directory; 77 the server refuses the API key and `on_auth_failure: exit` is set;
     78 the configuration is wrong.
     """
-    to_stderr(log_level)
-    options = Options(config, workers, local, state_dir, worker_id)
+    log.to_stderr(log_level or "info")
+    options = Options(config, workers, local, state_dir, worker_id, log_level, log_format, log_file)
     sys.exit(supervise(options) if probe is None else could_take_over(options, probe))
 
 
@@ -178,15 +205,16 @@ def _supervise(options: Options, signals: Signals) -> int:
 def _begin(options: Options, signals: Signals) -> int:
     """Start a pool: what an earlier one left in the state directory is settled first."""
     loaded = options.load()
-    _warn(loaded)
     settings = loaded.settings
+    _log_as(settings)
+    _warn(loaded)
     state_dir = StateDir(settings.state_dir.absolute())
     state_dir.prepare()
     lock = state_dir.lock(wait=settings.kill_grace + LOCK_PATIENCE, abandon=signals.has_end)
     if lock is None:
         return EXIT_OK
     sweep(state_dir)
-    if not settle_all(state_dir):
+    if not settle_all(state_dir, redacting(settings, os.environ)):
         raise StateDirUnusable(
             f"what an earlier pool left in {state_dir.root} cannot be settled, see above; "
             "make room on its disk, or give its files back to this user"
@@ -218,6 +246,7 @@ def _go_on(options: Options, handover: Handover, signals: Signals) -> int:
     settings = _load_in_time(options, signals)
     settings = replace(settings, worker_id=handover.worker_id, state_dir=handover.state_dir)
     settings = settings if server is None else _at(server, settings)
+    _log_as(settings)
     board = Board(None, handover.board)
     shared = _shared(settings, state_dir, handover.lock, board, handover.board)
     emit("pool.upgraded", before=handover.version, version=version(), adopted=len(handover.workers))
@@ -253,6 +282,7 @@ def _shared(settings: Settings, state_dir: StateDir, lock: int, board: Board, me
         budget=Budget.create(state_dir.root / "budget.lock"),
         account=Account(settings.api_key, settings.api_base),
         supervisor_pid=os.getpid(),
+        tally=Tally(settings.handlers),
     )
 
 
@@ -304,9 +334,16 @@ def _reloader(
                     problem=f"`{name}` cannot change while the pool runs; restart it for that",
                 )
         settings = replace(settings, worker_id=running.worker_id, state_dir=running.state_dir)
-        return settings if local is None or local.server is None else _at(local.server, settings)
+        if local is not None and local.server is not None:
+            settings = _at(local.server, settings)
+        _log_as(settings)
+        return settings
 
     return reload
+
+
+def _log_as(settings: Settings) -> None:
+    log.configure(settings.log, Redaction(settings, os.environ).pool)
 
 
 def _at(server: LocalServer, settings: Settings) -> Settings:

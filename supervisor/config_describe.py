@@ -71,6 +71,8 @@ def _pool(settings: Settings, path: Path | None, server: str, api_key: str) -> I
         f"handlers have {_seconds(settings.shutdown_grace)} to finish, "
         f"then {_seconds(settings.kill_grace)} between TERM and KILL",
     )
+    if settings.metrics is not None:
+        yield _line("metrics", f"http://{settings.metrics}/metrics, also /healthz and /readyz")
     if recycled := ", ".join(_limits(settings.limits)):
         yield _line("recycling", f"a worker after {recycled}, each within {SPREAD:.0%}")
 

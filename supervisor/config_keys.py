@@ -7,11 +7,13 @@ from collections.abc import Callable, Collection, Mapping
 
 from .config_node import Document, Entry
 from .config_problem import clip
-from .config_schema import HANDLER, TOP
+from .config_schema import HANDLER, METRICS, TOP
 
 _MEANT = {
     "api_url": "api_base",
+    "address": "listen",
     "args": "argv",
+    "bind": "listen",
     "base_url": "api_base",
     "command": "cmd",
     "concurrency": "workers",
@@ -19,6 +21,8 @@ _MEANT = {
     "directory": "cwd",
     "environment": "env",
     "poll": "poll_interval",
+    "port": "listen",
+    "prometheus": "metrics",
     "run": "cmd",
     "script": "cmd",
     "shell": "cmd",
@@ -42,6 +46,16 @@ def advise_handler(key: str) -> str | None:
     if key in TOP:
         return "did you mean timeout?" if key == "handler_timeout" else f"{key} belongs at the top level"
     return _did_you_mean(key, HANDLER)
+
+
+def advise_among(fields: Collection[str]) -> Callable[[str], str | None]:
+    """The same for a key inside a section that has these."""
+    return lambda key: _did_you_mean(key, fields)
+
+
+def advise_metrics(key: str) -> str | None:
+    """The same for a key under `metrics`."""
+    return _did_you_mean(key, METRICS)
 
 
 def _did_you_mean(key: str, known: Collection[str]) -> str | None:

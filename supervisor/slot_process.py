@@ -24,6 +24,8 @@ class SlotProcess:
     last_exit: Exit = Exit.CLEAN
     how: str = ""
     """The last exit, in words."""
+    replaced_for: str | None = None
+    """Why its process is replaced, where its exit alone does not tell: a reason of `counted.RESTARTS`."""
     refill_at: float = 0.0
     swept: int = 0
     """Scans in a row that found nothing of its dead process."""

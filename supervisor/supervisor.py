@@ -11,27 +11,31 @@ import select
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import psutil
 
 from ..local.version import version
-from ..pool import process_tree, steward, worker
+from ..pool import log, process_tree, steward, worker
 from ..pool.board import MAX_WORKERS, STEWARD, SlotState
 from ..pool.clock import boottime
+from ..pool.counted import HUNG, OVERDUE, SWEPT
 from ..pool.events import emit
 from ..pool.kill_ladder import QUIET_SCANS, RESCAN
 from ..pool.settings import Settings
 from ..pool.shared import Shared
 from ..pool.spool import Spool
+from ..pool.tally import SUPERVISOR
 from .account_keeper import AccountKeeper
 from .children import Child, fork
 from .control import ControlSocket
 from .control_commands import answer
+from .counting import count_lost, count_restart
 from .handover import Adopted, Handover, exec_anew
 from .local_child import LocalChild
 from .operations import Operations
 from .restart import BOOT_TRIES, Exit
-from .settlement import settle_slot
+from .settlement import redacting, settle_slot
 from .shutdown import Shutdown, Stage
 from .signals import Signals, hold_back, let_through
 from .slot import HAS_PROCESS, IS_SETTLING, Action, Event, State, next_state
@@ -77,8 +81,10 @@ class Supervisor:
         adopted: Sequence[Adopted] = (),
     ) -> None:
         self._settings = settings
+        self._redact = redacting(settings, os.environ)
         self._shared = shared
         self._signals = signals
+        self._counts = shared.tally.row(SUPERVISOR)
         self._reload = reload
         self._hangup_drains = hangup_drains
         self._local = local
@@ -106,6 +112,7 @@ class Supervisor:
         self._feed(self._steward, Event.OPEN)
         while True:
             now = boottime()
+            self._shared.pulse.beat(now)
             self._notice_lateness(now)
             for signum in self._signals.take():
                 self._on_signal(signum, now)
@@ -150,6 +157,8 @@ class Supervisor:
                 self.scale(min(self._shared.board.slots + 1, MAX_WORKERS), signum.name)
             case signal.SIGTTOU:
                 self.scale(max(self._shared.board.slots - 1, 1), signum.name)
+            case signal.SIGUSR1:
+                self._reopen_logs(signum.name)
             case signal.SIGUSR2:
                 self.upgrade(signum.name)
             case signal.SIGQUIT:
@@ -172,6 +181,12 @@ class Supervisor:
             self._exit_code = EXIT_BAD_KEY
             self._enter(Stage.DRAINING, "the API key is refused", now)
 
+    def _reopen_logs(self, why: str) -> None:
+        log.reopen()
+        for slot in (*self._slots, self._steward):
+            self._kill(slot, signal.SIGUSR1)
+        emit("log.reopened", signal=why)
+
     def _advance_shutdown(self, now: float) -> None:
         stage = self._shutdown.due(now)
         if stage is not None:
@@ -182,6 +197,7 @@ class Supervisor:
     def _enter(self, stage: Stage, why: str, now: float) -> None:
         if not self._shutdown.enter(stage, now):
             return
+        self._shared.pulse.drain()
         match stage:
             case Stage.DRAINING:
                 emit("pool.draining", signal=why, seconds=self._settings.shutdown_grace)
@@ -287,7 +303,9 @@ class Supervisor:
 
     def _take_over(self, settings: Settings) -> None:
         self._settings = settings
+        self._redact = redacting(settings, os.environ)
         self._shared.account.publish(settings.api_key, settings.api_base)
+        self._shared.tally.know(settings.handlers)
         self._shutdown = Shutdown(settings.shutdown_grace, settings.kill_grace)
         self._set_size(settings.workers)
         self._feed_workers(Event.RETIRE)
@@ -297,6 +315,7 @@ class Supervisor:
     def _set_size(self, workers: int) -> None:
         self._grow(workers)
         self._shared.board.resize(workers)
+        self._shared.tally.resize(workers)
         for slot in self._slots:
             self._feed(slot, Event.OPEN if slot.cell < workers else Event.CLOSE)
 
@@ -326,6 +345,7 @@ class Supervisor:
             case Action.SETTLE:
                 slot.swept, slot.settle_from = 0, now
             case Action.COOL:
+                count_restart(self._counts, slot)
                 pause = slot.restarts.pause(random.random())  # noqa: S311
                 slot.refill_at = now + pause
                 if slot.last_exit is Exit.BOOT_FAILED:
@@ -342,13 +362,14 @@ class Supervisor:
         with contextlib.suppress(OSError):
             # Handlers can remove it; what a full disk refuses, the worker itself reports.
             self._shared.state_dir.make_folders()
+        slot.replaced_for = None
         try:
             slot.child = fork(slot.main, slot.cell, self._shared.board, now, self._settings, self._shared)
         except OSError as error:
             slot.how = f"fork: {error.strerror}; are `ulimit -u`, `ulimit -n` or TasksMax= too low?"
             self._ended(slot, Exit.BOOT_FAILED, 0.0)
             return
-        emit("slot.started", name=slot.name, pid=slot.child.pid)
+        emit("slot.started", name=slot.name, child_pid=slot.child.pid)
 
     def _kill(self, slot: SlotProcess, signum: signal.Signals) -> None:
         # Safe by pid: a child's pid is nobody else's before we have reaped it.
@@ -377,10 +398,13 @@ class Supervisor:
         for slot in (*self._slots, self._steward):
             if slot.child is not None and slot.child.pid == pid:
                 self._on_slot_exit(slot, slot.child, returncode)
+                return
+        if returncode == -signal.SIGKILL:
+            self._counts.add(SWEPT)
 
     def _on_slot_exit(self, slot: SlotProcess, child: Child, returncode: int) -> None:
         if returncode == 0:
-            self._operations.left(slot)
+            slot.replaced_for = self._operations.left(slot)
         slot.child = None
         slot.how = _in_words(returncode)
         if returncode == 0:
@@ -419,11 +443,12 @@ class Supervisor:
         process_tree.kill_children(strangers)
         if strangers:
             emit("execution.swept", count=len(strangers), what="dead workers")
+        on_lost = partial(count_lost, self._counts)
         for slot in settling:
             slot.swept = 0 if strangers else slot.swept + 1
             if slot.swept < QUIET_SCANS and now < slot.settle_from + SWEEP_WITHIN:
                 continue
-            if slot is self._steward or settle_slot(self._shared.state_dir, slot.cell):
+            if slot is self._steward or settle_slot(self._shared.state_dir, slot.cell, self._redact, on_lost):
                 self._shared.notices.send("lost", execution=self._shared.board.execution(slot.cell))
                 self._shared.board.reset(slot.cell)
                 self._feed(slot, Event.SETTLED)
@@ -465,9 +490,11 @@ class Supervisor:
             silent = now - max(board.last_beat(slot.cell), self._fresh_from)
             if silent > HUNG_AFTER:
                 emit("slot.hung", name=slot.name, seconds=silent)
+                slot.replaced_for = HUNG
                 self._feed(slot, Event.STUCK)
             elif now > self._stop_by(slot):
                 emit("slot.overdue", name=slot.name)
+                slot.replaced_for = OVERDUE
                 self._feed(slot, Event.STUCK)
 
     def _stop_by(self, slot: SlotProcess) -> float:
