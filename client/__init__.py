@@ -2,6 +2,7 @@
 
 from .api import CueAPI
 from .budget import Budget, Reservation, Spare
+from .device_login import Approved, DeviceLogin
 from .errors import (
     AnswerLost,
     BadRequest,
@@ -9,6 +10,7 @@ from .errors import (
     Conflict,
     CueAPIError,
     Forbidden,
+    LoginEnded,
     MalformedAnswer,
     NotFound,
     RateLimited,
@@ -24,6 +26,8 @@ from .window import Priority
 
 __all__ = [
     "CueAPI",
+    "DeviceLogin",
+    "Approved",
     "Budget",
     "Priority",
     "Reservation",
@@ -44,4 +48,5 @@ __all__ = [
     "AnswerLost",
     "MalformedAnswer",
     "BudgetExhausted",
+    "LoginEnded",
 ]

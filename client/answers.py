@@ -41,7 +41,7 @@ class Answer:
             "look at the state before trying again"
         )
 
-    def refusal(self, epoch_now: float, secret: str) -> RefusedByServer:
+    def refusal(self, epoch_now: float, secret: str | None) -> RefusedByServer:
         """The error for a status of 300 or more; `secret` never gets into it, whatever the server says."""
         error = _envelope(self.content)
         message = error.get("message")
@@ -73,6 +73,6 @@ def _envelope(content: bytes) -> dict[str, Any]:
     return error if isinstance(error, dict) else {}
 
 
-def _one_line(text: str, secret: str) -> str:
-    line = " ".join(text.replace(secret, "[api key]").split())
+def _one_line(text: str, secret: str | None) -> str:
+    line = " ".join((text if secret is None else text.replace(secret, "[api key]")).split())
     return line if len(line) <= _LONGEST_MESSAGE else line[:_LONGEST_MESSAGE] + "…"

@@ -5,9 +5,11 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, Self
 
+from .auth import Auth
 from .budget import Budget
 from .cues import Cues
 from .executions import Executions
+from .own_server import Dashboard, Keys, Logins
 from .transport import Timeout, Transport
 from .workers import Workers
 
@@ -28,9 +30,13 @@ class CueAPI:
         budget: Budget | None = None,
     ) -> None:
         self._transport = Transport(api_key, base_url, timeout, budget)
+        self.auth = Auth(self._transport)
         self.cues = Cues(self._transport)
         self.executions = Executions(self._transport)
         self.workers = Workers(self._transport)
+        self.keys = Keys(self._transport)
+        self.logins = Logins(self._transport)
+        self.dashboard = Dashboard(self._transport)
 
     @property
     def base_url(self) -> str:

@@ -15,7 +15,8 @@
      ├─ ServerUnreachable     nothing was sent (name lookup, refused, connect timeout, TLS certificate)
      ├─ AnswerLost            the request was sent, the answer did not arrive: it may have been acted on
      ├─ MalformedAnswer       a 2xx that does not parse or lacks what it must say: it may have been acted on
-     └─ BudgetExhausted       not sent: the request budget says wait `retry_after` seconds
+     ├─ BudgetExhausted       not sent: the request budget says wait `retry_after` seconds
+     └─ LoginEnded            a device-code login that brings no key any more
 
 Callers settle every error whose `may_have_been_acted_on` is true before they trust the state of an execution
 (promise 1). No message, repr or traceback of these carries the API key.
@@ -175,3 +176,7 @@ def refusal_class(status: int) -> type[RefusedByServer]:
     if status >= 500:
         return ServerError
     return _BY_STATUS.get(status, RefusedByServer)
+
+
+class LoginEnded(CueAPIError):
+    """A device-code login brings no key any more: expired, turned down, given up, or its key is somebody else's."""

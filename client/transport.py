@@ -39,13 +39,14 @@ class _Session(requests.Session):
 
 
 class Transport:
-    """A `requests` session to one server with one key. Make it after a fork, never share it across one.
+    """A `requests` session to one server with one key (None: without, for a login). Make it after a fork, never share
+    it across one.
 
     Threads may share it. A read timeout is for each read: a server that trickles its answer is waited for.
     """
 
-    def __init__(self, api_key: str, base_url: str, timeout: Timeout, budget: Budget | None) -> None:
-        self._key = header_value(api_key, "the API key")
+    def __init__(self, api_key: str | None, base_url: str, timeout: Timeout, budget: Budget | None) -> None:
+        self._key = None if api_key is None else header_value(api_key, "the API key")
         self.base_url = server_root(base_url)
         self._connect_timeout, self._read_timeout = (
             timeout if isinstance(timeout, tuple) else (timeout, timeout)
@@ -58,7 +59,7 @@ class Transport:
         self._session.mount(f"{urlsplit(self.base_url).scheme}://", self._adapter)
         self._headers = CaseInsensitiveDict(
             {
-                "Authorization": f"Bearer {self._key}",
+                **({} if self._key is None else {"Authorization": f"Bearer {self._key}"}),
                 "Accept": "application/json",
                 "Accept-Encoding": "gzip, deflate",
                 "User-Agent": "cueworker",

@@ -15,14 +15,16 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from . import allowance
+from .authentication import authenticate
 from .call import Answer, Call, ClientGone
 from .errors import AnsweredInternal, Refused, internal_error
-from .keys import digest
 from .limiter import Admission, SlidingWindow
 from .site import Site
 
 Handler = Callable[[Site, Call], Awaitable[Answer]]
 Headers = dict[str, str]
+Refuser = Callable[[Scope, Receive, Send, Refused], Awaitable[None]]
 
 log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
@@ -42,14 +44,17 @@ class Endpoint:
         try:
             if self._needs_key:
                 _authenticate(self._site, call, headers)
-            await call.read_body()
+                headers |= allowance.warning(
+                    self._site.store.db, call.account, self._site.rules, now=call.now
+                )
+            await call.read_body(within=self._site.rules.body_within)
             answer = await self._handler(self._site, call)
             await self._site.store.settled()
         except ClientGone:
             return
         except Refused as refusal:
             await send_refusal(send, refusal, headers)
-        except (sqlite3.Error, ArithmeticError, LookupError, TypeError, ValueError):
+        except (sqlite3.Error, ArithmeticError, LookupError, OSError, TypeError, ValueError):
             log.exception("%s %s failed", scope["method"], scope["path"])
             await send_refusal(send, internal_error(), headers)
         else:
@@ -58,15 +63,10 @@ class Endpoint:
 
 def _authenticate(site: Site, call: Call, headers: Headers) -> None:
     """Finds the key's account and counts the request. Raises Refused 401, 429."""
-    scheme, _, key = call.headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-    hashed = digest(key.strip())
-    account = site.keys.account_of(hashed) if scheme.lower() == "bearer" else None
-    if account is None:
-        raise Refused(401, "invalid_api_key", "Invalid API key")
-    call.account = account
+    call.account, call.caller = authenticate(site, call)
     if site.rules.rate_limit is None:
         return
-    window = site.windows.setdefault(hashed, SlidingWindow(site.rules.rate_limit))
+    window = site.windows.setdefault(call.caller.digest, SlidingWindow(site.rules.rate_limit))
     admission = window.admit(time.monotonic())
     headers.update(_limit_headers(admission, now=call.now))
     call.requests_used = admission.limit - admission.remaining
@@ -115,12 +115,18 @@ def _json(content: Mapping[str, object]) -> bytes:
         return json.dumps(content).encode()
 
 
-class Application:
-    """Routes a request to its endpoint; paths and methods without one get the envelope too."""
+async def refuse_with_envelope(_scope: Scope, _receive: Receive, send: Send, refusal: Refused) -> None:
+    """Answers a request that no endpoint gets."""
+    await send_refusal(send, refusal, {})
 
-    def __init__(self, routes: list[Route]) -> None:
+
+class Application:
+    """Routes a request to its endpoint; `refuse` answers for paths and methods without one."""
+
+    def __init__(self, routes: list[Route], refuse: Refuser = refuse_with_envelope) -> None:
         self._routes = routes
-        self._router: ASGIApp = Router(routes, redirect_slashes=False, default=_not_found)
+        self._refuse = refuse
+        self._router: ASGIApp = Router(routes, redirect_slashes=False, default=self._not_found)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self  # makes the router raise its 405 instead of answering it as plain text
@@ -131,7 +137,10 @@ class Application:
             refusal = Refused(
                 error.status_code, "method_not_allowed", "Method not allowed", headers={"Allow": allowed}
             )
-            await send_refusal(send, refusal, {})
+            await self._refuse(scope, receive, send, refusal)
+
+    async def _not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._refuse(scope, receive, send, Refused(404, "not_found", "Not found"))
 
     def _methods_of(self, scope: Scope) -> set[str]:
         return {
@@ -140,7 +149,3 @@ class Application:
             if route.matches(scope)[0] is not Match.NONE
             for method in route.methods or ()
         }
-
-
-async def _not_found(_scope: Scope, _receive: Receive, send: Send) -> None:
-    await send_refusal(send, Refused(404, "not_found", "Not found"), {})

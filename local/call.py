@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import re
@@ -20,6 +21,8 @@ BODY_LIMIT = 1_048_576
 """Bytes, protocol: 413 above."""
 _DRAIN_LIMIT = 8 * BODY_LIMIT
 """An over-long body is read up to here, so that its sender gets to see the 413 instead of a reset."""
+_HANG_UP = {"Connection": "close"}
+"""For an answer after which the rest of the body is not waited for."""
 _SUSPECT = re.compile(rb"\\u|NaN|Infinity|\xed|\d[eE]\+?\d{3}")
 """Bytes without which a body can hold no NUL, no lone surrogate and no non-finite number."""
 
@@ -37,6 +40,19 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Caller:
+    """What a request came with."""
+
+    token: str = field(repr=False)
+    digest: str
+    session: bool
+    """Whether the token is a person's session instead of an API key."""
+
+
+NOBODY = Caller(token="", digest="", session=False)
+
+
 class Call:
     """A request on its way to a handler."""
 
@@ -47,6 +63,7 @@ class Call:
         """Epoch seconds."""
         self.account = 0
         """Whose key it came with; 0 on the endpoints that need none."""
+        self.caller = NOBODY
         self.requests_used = 0
         """How much of the key's window is used."""
         self.raw = b""
@@ -55,6 +72,11 @@ class Call:
     def headers(self) -> dict[bytes, bytes]:
         """Header values by lower-case name; the last one wins."""
         return dict(self._scope["headers"])
+
+    @property
+    def worker(self) -> str | None:
+        """The `X-Worker-Id` header, if there is one."""
+        return self.headers.get(b"x-worker-id", b"").decode("latin-1") or None
 
     def path(self, name: str) -> str:
         """A parameter of the path."""
@@ -75,8 +97,20 @@ class Call:
         fields.finish()
         return limit if wanted is None else wanted, offset or 0
 
-    async def read_body(self) -> None:
-        """Reads the body into `raw`. Raises Refused 413, ClientGone."""
+    async def read_body(self, *, within: float) -> None:
+        """Reads the body into `raw`. Raises Refused 413; 408 when it takes longer than `within` (seconds);
+        ClientGone."""
+        if b"content-length" not in self.headers and b"transfer-encoding" not in self.headers:
+            return
+        try:
+            async with asyncio.timeout(within):
+                await self._read_body()
+        except TimeoutError as error:
+            raise Refused(
+                408, "request_timeout", f"The body took longer than {within:g} s", headers=_HANG_UP
+            ) from error
+
+    async def _read_body(self) -> None:
         chunks: list[bytes] = []
         size = 0
         while True:
@@ -90,7 +124,8 @@ class Call:
             if not message.get("more_body", False) or size > _DRAIN_LIMIT:
                 break
         if size > BODY_LIMIT:
-            raise Refused(413, "request_too_large", f"The body exceeds {BODY_LIMIT} bytes")
+            endless = _HANG_UP if size > _DRAIN_LIMIT else None
+            raise Refused(413, "request_too_large", f"The body exceeds {BODY_LIMIT} bytes", headers=endless)
         self.raw = b"".join(chunks)
 
     @cached_property
@@ -113,7 +148,7 @@ class Call:
     def unstorable(self) -> bool:
         """Whether the body holds a NUL, a lone surrogate or a non-finite number: the service's database
         refuses these, and the service answers 500."""
-        return bool(_SUSPECT.search(self.raw)) and _unstorable(self.body)
+        return bool(_SUSPECT.search(self.raw)) and unstorable(self.body)
 
     async def hung_up(self) -> None:
         """Returns when the client has hung up."""
@@ -130,11 +165,21 @@ def _whole(text: str) -> int | str:
         return text
 
 
-def _unstorable(value: Any) -> bool:
+def holds_nul(value: Any) -> bool:
+    """Whether a string somewhere in the JSON value holds a NUL."""
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any(holds_nul(key) or holds_nul(item) for key, item in value.items())
+    return isinstance(value, list) and any(holds_nul(item) for item in value)
+
+
+def unstorable(value: Any) -> bool:
+    """Whether the JSON value holds a NUL, a lone surrogate or a non-finite number."""
     if isinstance(value, str):
         return "\0" in value or any("\ud800" <= c <= "\udfff" for c in value)
     if isinstance(value, float):
         return not math.isfinite(value)
     if isinstance(value, dict):
-        return any(_unstorable(key) or _unstorable(item) for key, item in value.items())
-    return isinstance(value, list) and any(_unstorable(item) for item in value)
+        return any(unstorable(key) or unstorable(item) for key, item in value.items())
+    return isinstance(value, list) and any(unstorable(item) for item in value)

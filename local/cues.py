@@ -13,10 +13,12 @@ from .cue_fields import Columns
 from .errors import Refused, conflict, cue_not_found
 from .executions import Trigger
 from .schedule import Schedule, next_run
+from .schema import LIVE
 from .waiters import Wanted
 from .wire import iso, new_cue_id, stamp
 
 _NO_WEBHOOKS = "The local server does not deliver webhooks: executions of this cue will be missed."
+_NO_FAILURE_WEBHOOK = "The local server does not deliver webhooks: on_failure.webhook will not be called."
 
 
 def create(
@@ -97,9 +99,9 @@ def update(
     if "payload" in columns:
         task, agent = executions.routing(json.loads(columns["payload"]))
         db.execute(
-            "UPDATE executions SET task = ?, agent = ? WHERE cue = ? AND payload IS NULL"
-            " AND status IN ('pending', 'retry_ready', 'retrying')",
-            (task, agent, cue_id),
+            "UPDATE executions SET task = ?, agent = ? WHERE account = ? AND cue = ?"  # noqa: S608
+            f" AND payload IS NULL AND {LIVE} AND status <> 'delivering'",
+            (task, agent, account, cue_id),
         )
     return to_wire(find(db, account, cue_id))
 
@@ -123,6 +125,7 @@ def delete(db: sqlite3.Connection, account: int, cue_id: str) -> None:
     """Deletes the cue and its executions, those in flight as well. Raises Refused 404."""
     if not db.execute("DELETE FROM cues WHERE id = ? AND account = ?", (cue_id, account)).rowcount:
         raise cue_not_found()
+    db.execute("DELETE FROM ended WHERE account = ? AND cue = ?", (account, cue_id))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,7 +232,13 @@ def to_wire(row: sqlite3.Row) -> dict[str, Any]:
         "fired_count": row["fired_count"],
         "on_failure": json.loads(row["on_failure"]),
         "verification": json.loads(row["verification"]) if row["verification"] else None,
-        "warning": _NO_WEBHOOKS if row["transport"] == "webhook" else None,
+        "warning": _warning(row),
         "created_at": stamp(row["created_at"]),
         "updated_at": stamp(row["updated_at"]),
     }
+
+
+def _warning(row: sqlite3.Row) -> str | None:
+    if row["transport"] == "webhook":
+        return _NO_WEBHOOKS
+    return _NO_FAILURE_WEBHOOK if json.loads(row["on_failure"])["webhook"] else None

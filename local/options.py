@@ -21,5 +21,13 @@ class Rules:
     """Requests a key may make in any 60 s; None is no limit."""
     max_cues: int | None = None
     """Cues an account may hold; None is no limit."""
+    retention: float = 30 * 86400.0
+    """How long an ended execution is kept; infinity is for ever."""
+    monthly_executions: int | None = None
+    """Executions a month that the plan is said to allow: answers warn when they near it, and nothing is refused."""
+    quirks: str | None = None
+    """Whose peculiarities are imitated: `core` for the open-source core's; None for the hosted service."""
+    body_within: float = 30.0
+    """How long a request's body may take to arrive."""
     max_wait: float = 30.0
     """The longest a listing of claimable executions is held."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from . import quirks
 from .options import Rules
 from .waiters import Wanted
 
@@ -17,6 +18,8 @@ def take_back(db: sqlite3.Connection, rules: Rules, *, now: float) -> list[Wante
     An execution taken back by rule 1 is `retrying` until the next pass, then `retry_ready` and so claimable,
     as on the hosted service; when its cue's `max_attempts` are used up it is `failed`.
     """
+    if rules.quirks == quirks.CORE:
+        quirks.retry_as_webhooks(db, now=now)
     claimable = [
         *_retry(db, now=now),
         *_free_silent(db, rules, now=now),

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 from . import alerts, usage, workers
 from .call import Answer, Call
-from .errors import unprocessable
 from .keys import new_account, new_key
 from .outcomes import refuse_unstorable
 from .site import Site
 from .validate import Fields
 from .version import version
 from .wire import stamp
-
-_EMAIL = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+\.[^@\s\x00-\x1f]+")
 
 
 async def health(site: Site, call: Call) -> Answer:
@@ -33,14 +28,13 @@ async def health(site: Site, call: Call) -> Answer:
 async def register(site: Site, call: Call) -> Answer:
     """POST /v1/auth/register: a new account with its key; needs no key."""
     fields = Fields(call.body)
-    email = fields.string("email", longest=255, required=True)
+    email = fields.email("email")
     fields.finish()
-    if email is None or not _EMAIL.fullmatch(email):
-        raise unprocessable([("body.email", "email must be an email address")])
     refuse_unstorable({}, unstorable=call.unstorable)
     key = new_key()
     with site.store.writing() as db:
-        site.keys.add(db, new_account(db, email.lower(), now=call.now), key, now=call.now)
+        account = new_account(db, email.lower(), now=call.now)
+        site.keys.add(db, account, key, label="registration", now=call.now)
     return Answer({"api_key": key, "email": email}, status=201)
 
 
@@ -55,6 +49,7 @@ async def worker_heartbeat(site: Site, call: Call) -> Answer:
     refuse_unstorable({}, unstorable=call.unstorable)
     with site.store.writing() as db:
         workers.heartbeat(db, call.account, worker or "", handlers, now=call.now)
+        site.keys.save_uses(db)
     return Answer({"acknowledged": True, "server_time": stamp(call.now)})
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from .call import Answer, Call
+from . import quirks, workers
+from .call import Answer, Call, holds_nul
 from .cue_fields import cue_update, new_cue
 from .cues import Fire, create, delete, detail, fire, listing, update
+from .errors import bad_request
 from .outcomes import refuse_unstorable
 from .site import Site
 from .validate import Fields
@@ -14,9 +16,13 @@ from .wire import parse_time
 async def create_cue(site: Site, call: Call) -> Answer:
     """POST /v1/cues."""
     columns = new_cue(call.body, now=call.now)
+    _refuse_nul(call, "payload")
     refuse_unstorable({}, unstorable=call.unstorable)
     with site.store.writing() as db:
         cue = create(db, call.account, columns, max_cues=site.rules.max_cues, now=call.now)
+        if cue["transport"] == "worker":
+            heard_since = call.now - site.rules.worker_stale_after
+            cue["warning"] = workers.warning(db, call.account, heard_since=heard_since) or cue["warning"]
     site.ticker.nudge()
     return Answer(cue, status=201)
 
@@ -31,12 +37,16 @@ async def list_cues(site: Site, call: Call) -> Answer:
 async def get_cue(site: Site, call: Call) -> Answer:
     """GET /v1/cues/{id}."""
     limit, offset = call.page(10, names=("execution_limit", "execution_offset"))
-    return Answer(detail(site.store.db, call.account, call.path("id"), limit=limit, offset=offset))
+    cue = detail(site.store.db, call.account, call.path("id"), limit=limit, offset=offset)
+    if site.rules.quirks == quirks.CORE:
+        cue["executions"] = [quirks.trimmed(execution) for execution in cue["executions"]]
+    return Answer(cue)
 
 
 async def update_cue(site: Site, call: Call) -> Answer:
     """PATCH /v1/cues/{id}."""
     columns = cue_update(call.body, now=call.now)
+    _refuse_nul(call, "payload")
     refuse_unstorable({}, unstorable=call.unstorable)
     with site.store.writing() as db:
         cue = update(db, call.account, call.path("id"), columns, now=call.now)
@@ -54,6 +64,8 @@ async def delete_cue(site: Site, call: Call) -> Answer:
 async def fire_cue(site: Site, call: Call) -> Answer:
     """POST /v1/cues/{id}/fire; the body is optional."""
     request = _fire_request(call)
+    if site.rules.quirks == quirks.CORE:
+        request = quirks.plain(request)
     with site.store.writing() as db:
         content, wanted = fire(db, call.account, call.path("id"), request, now=call.now)
     if wanted is not None:
@@ -77,5 +89,12 @@ def _fire_request(call: Call) -> Fire:
             fields.problem("send_at", "send_at must be an ISO 8601 time")
     fields.finish()
     if body:
+        _refuse_nul(call, "payload_override")
         refuse_unstorable({}, unstorable=call.unstorable)
     return Fire(override=override, replace=strategy == "replace", send_at=send_at, idempotency_key=key)
+
+
+def _refuse_nul(call: Call, name: str) -> None:
+    """Raises Refused 400 `invalid_payload`: the one unstorable thing that the service looks for itself."""
+    if call.unstorable and holds_nul(call.body.get(name)):
+        raise bad_request("invalid_payload", "Payload contains null bytes which are not supported")

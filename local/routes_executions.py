@@ -7,7 +7,7 @@ import math
 import time
 from typing import Any
 
-from . import execution_list, executions, outcomes
+from . import execution_list, executions, outcomes, quirks
 from .call import Answer, Call, ClientGone
 from .errors import unprocessable
 from .site import Site
@@ -20,6 +20,8 @@ async def claimable(site: Site, call: Call) -> Answer:
     """GET /v1/executions/claimable, held for up to `wait` seconds while there is nothing to list."""
     wanted = Wanted(call.account, call.query.get("task") or None, call.query.get("agent") or None)
     wait = _seconds(call.query.get("wait", "0"))
+    if site.rules.quirks == quirks.CORE:
+        return Answer({"executions": quirks.claimable(site.store.db, wanted, now=call.now)})
     found = executions.claimable(site.store.db, wanted, now=call.now)
     if not found and wait:
         found = await _held(site, call, wanted, min(wait, site.rules.max_wait))
@@ -58,6 +60,8 @@ async def claim(site: Site, call: Call) -> Answer:
     """POST /v1/executions/{id}/claim."""
     worker, execution_id = _worker(call), call.path("id")
     with site.store.writing() as db:
+        if site.rules.quirks == quirks.CORE:
+            quirks.refuse_unclaimable(db, call.account, execution_id)
         executions.claim(db, call.account, execution_id, worker, now=call.now)
     return _claimed(site, execution_id)
 
@@ -74,6 +78,7 @@ def _worker(call: Call) -> str:
     fields = Fields(call.body)
     worker = fields.string("worker_id", longest=255, required=True, empty=False)
     fields.finish()
+    outcomes.refuse_unstorable({}, unstorable=call.unstorable)
     return worker or ""
 
 
@@ -86,9 +91,8 @@ def _claimed(site: Site, execution_id: str) -> Answer:
 async def heartbeat(site: Site, call: Call) -> Answer:
     """POST /v1/executions/{id}/heartbeat; without `X-Worker-Id` the owner is not checked."""
     execution_id = call.path("id")
-    worker = call.headers.get(b"x-worker-id", b"").decode("latin-1")
     with site.store.writing() as db:
-        executions.heartbeat(db, call.account, execution_id, worker or None, now=call.now)
+        executions.heartbeat(db, call.account, execution_id, call.worker, now=call.now)
     until = stamp(call.now + site.rules.lease_seconds)
     return Answer({"execution_id": execution_id, "lease_extended_until": until, "acknowledged": True})
 
@@ -156,12 +160,23 @@ async def listing(site: Site, call: Call) -> Answer:
     wanted = execution_list.Filter(
         cue_id=query.get("cue_id") or None,
         statuses=statuses,
-        worker_id=query.get("worker_id") or None,
+        worker_id=_worker_meant(call),
         outcome_state=query.get("outcome_state") or None,
+        triggered_by=query.get("triggered_by") or None,
     )
-    return Answer(execution_list.listing(site.store.db, call.account, wanted, limit=limit, offset=offset))
+    found = execution_list.listing(site.store.db, call.account, wanted, limit=limit, offset=offset)
+    if site.rules.quirks == quirks.CORE:
+        found["executions"] = [quirks.trimmed(execution) for execution in found["executions"]]
+    return Answer(found)
+
+
+def _worker_meant(call: Call) -> str | None:
+    """`me` is the worker that asks, by its `X-Worker-Id`; without one it is all that came with this account's keys."""
+    worker = call.query.get("worker_id") or None
+    return call.worker if worker == "me" else worker
 
 
 async def detail(site: Site, call: Call) -> Answer:
     """GET /v1/executions/{id}."""
-    return Answer(execution_list.detail(site.store.db, call.account, call.path("id")))
+    found = execution_list.detail(site.store.db, call.account, call.path("id"))
+    return Answer(quirks.trimmed(found) if site.rules.quirks == quirks.CORE else found)

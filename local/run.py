@@ -20,11 +20,13 @@ import uvicorn
 from setproctitle import setproctitle
 
 from .app import Application
+from .dashboard import Dashboard
 from .discovery import SERVER_FILE, write_server_file
 from .errors import AnsweredInternal
-from .keys import KeyRing, local_account, read_or_create_key
-from .listener import is_loopback, listen, url_of
+from .keys import KeyRing, digest, local_account
+from .listener import OpenToOthers, is_loopback, listen, url_of
 from .options import Rules
+from .own_key import OwnKey
 from .parent import die_with_parent
 from .routes import build_routes
 from .schema import UnknownSchema
@@ -50,40 +52,30 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8000,
     api_key: str | None = None,
-    rate_limit: int | None = Rules.rate_limit,
-    max_cues: int | None = Rules.max_cues,
-    lease_seconds: float = Rules.lease_seconds,
-    take_back_after: float = Rules.take_back_after,
-    worker_stale_after: float = Rules.worker_stale_after,
-    missed_after: float = Rules.missed_after,
+    rules: Rules,
     parent_pid: int | None = None,
     log_level: str = "warning",
 ) -> int:
     """Serves until SIGTERM or SIGINT. Returns the exit code: 0, or 1 when it cannot start (told on stderr).
 
-    `port` 0 picks a free port; `api_key` is accepted besides the key in `<state_dir>/api_key`; the limits and
-    durations (seconds) are those of `Rules`; with `parent_pid` the server ends when that process, which must
-    be its parent, does. Call it from the main thread.
+    `host` must be this machine alone unless an `api_key` is given. `port` 0 picks a free port; `api_key` is
+    accepted besides the key in `<state_dir>/api_key`; with `parent_pid` the server ends when that process, which
+    must be its parent, does. Call it from the main thread.
     """
-    rules = Rules(
-        rate_limit=rate_limit,
-        max_cues=max_cues,
-        lease_seconds=lease_seconds,
-        take_back_after=take_back_after,
-        worker_stale_after=worker_stale_after,
-        missed_after=missed_after,
-    )
     _log_to_stderr(log_level)
     setproctitle("cueworker: local server")
     try:
         if parent_pid is not None and not die_with_parent(parent_pid):
             return 0
-        with _held(state_dir), contextlib.closing(listen(host, port)) as listener:
+        with (
+            _held(state_dir),
+            contextlib.closing(listen(host, port, to_others=bool(api_key))) as listener,
+        ):
             store = Store(state_dir / DATABASE)
-            asyncio.run(_serve(listener, store, state_dir, api_key, rules))
+            asyncio.run(_serve(listener, store, state_dir, api_key, rules, host=host))
     except OSError as error:
         return _cannot_start(_explain(error, host, port))
-    except (StateDirBusy, UnknownSchema) as error:
+    except (OpenToOthers, StateDirBusy, UnknownSchema) as error:
         return _cannot_start(str(error))
     except sqlite3.Error as error:
         return _cannot_start(f"{state_dir / DATABASE}: {error}")
@@ -111,16 +103,25 @@ def _held(state_dir: Path) -> Iterator[None]:
 
 
 async def _serve(
-    listener: socket.socket, store: Store, state_dir: Path, api_key: str | None, rules: Rules
+    listener: socket.socket,
+    store: Store,
+    state_dir: Path,
+    api_key: str | None,
+    rules: Rules,
+    *,
+    host: str,
 ) -> None:
     waiters = Waiters()
     ticker = Ticker(store, waiters, rules)
     keys = _register_keys(store, state_dir, api_key)
-    site = Site(store=store, keys=keys, waiters=waiters, ticker=ticker, rules=rules)
-    server = _Server(Application(build_routes(site)), lambda: _announce(listener, state_dir))
+    site = Site(store=store, keys=keys, waiters=waiters, ticker=ticker, rules=rules, host=host)
+    pages = Dashboard(site)
+    application = Application([*build_routes(site), *pages.routes()], refuse=pages.refuse)
+    server = _Server(application, lambda: _announce(listener, state_dir))
 
     def stop() -> None:
         waiters.close()
+        store.changes.close()
         server.should_exit = True
 
     loop = asyncio.get_running_loop()
@@ -132,17 +133,21 @@ async def _serve(
     finally:
         ticking.cancel()
         (state_dir / SERVER_FILE).unlink(missing_ok=True)
+        with contextlib.suppress(sqlite3.Error), store.writing() as db:
+            keys.save_uses(db)
         store.close()
 
 
 def _register_keys(store: Store, state_dir: Path, api_key: str | None) -> KeyRing:
     now = time.time()
-    keys = KeyRing(store.db)
+    keys = KeyRing(store.db, OwnKey(state_dir))
     with store.writing() as db:
         account = local_account(db, now=now)
-        for key in (read_or_create_key(state_dir), api_key):
-            if key:
-                keys.add(db, account, key, now=now)
+        keys.add_own(db, account, now=now)
+        if api_key:
+            keys.add(db, account, api_key, label="--api-key", now=now)
+    if api_key and (ended := keys.ended(digest(api_key))):
+        log.warning("the key of --api-key was %s and stays so; give another one", ended)
     return keys
 
 

@@ -76,8 +76,13 @@ def next_run(schedule: Schedule, *, after: float) -> float | None:
         return None
 
 
+def expanded(line: str) -> str:
+    """The cron line with five fields that `@daily` and its like stand for; any other line as it is."""
+    return _ALIASES.get(line.strip().lower(), line)
+
+
 def _next_of_cron(line: str, zone: ZoneInfo, *, after: float) -> float:
-    expression = _ALIASES.get(line.strip().lower(), line)
+    expression = expanded(line)
     if len(expression.split()) != _FIELDS:
         raise BadSchedule(f"Invalid cron expression: {line!r} needs {_FIELDS} fields")
     try:

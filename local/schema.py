@@ -11,6 +11,13 @@ import sqlite3
 
 OPEN = "status IN ('pending', 'retry_ready') AND transport = 'worker'"
 """What may be claimed once its time has come. Queries must repeat this text for SQLite to use the indexes."""
+LIVE = "status IN ('pending', 'delivering', 'retrying', 'retry_ready')"
+"""What has not ended. Queries must repeat this text, too."""
+
+_UNCOUNT = """
+        UPDATE ended SET n = n - 1 WHERE account = old.account AND cue IN (old.cue, '') AND status = old.status
+            AND outcome_state = coalesce(old.outcome_state, '') AND claimed_by = coalesce(old.claimed_by, '');
+"""
 
 _MIGRATIONS = (
     f"""
@@ -113,6 +120,83 @@ _MIGRATIONS = (
     CREATE INDEX alerts_of_account ON alerts (account, created_at);
     CREATE INDEX alerts_of_cue ON alerts (cue);
     """,
+    f"""
+    CREATE INDEX executions_live ON executions (account, cue) WHERE {LIVE};
+    CREATE INDEX executions_by_outcome ON executions (account, outcome_state, created_at)
+        WHERE outcome_state IS NOT NULL;
+    CREATE INDEX executions_by_worker ON executions (account, claimed_by, created_at)
+        WHERE claimed_by IS NOT NULL;
+    DROP INDEX executions_of_account;
+    CREATE INDEX executions_of_account ON executions (account, created_at);
+
+    -- How many executions have ended, by all that a listing may ask for: counting a million takes too long.
+    -- The rows of cue '' are the sums over all cues.
+    CREATE TABLE ended (
+        account INTEGER NOT NULL,
+        cue TEXT NOT NULL,
+        status TEXT NOT NULL,
+        outcome_state TEXT NOT NULL,
+        claimed_by TEXT NOT NULL,
+        n INTEGER NOT NULL,
+        PRIMARY KEY (account, cue, status, outcome_state, claimed_by)
+    ) WITHOUT ROWID;
+    INSERT INTO ended
+        SELECT account, c, status, coalesce(outcome_state, ''), coalesce(claimed_by, ''), count(*)
+        FROM (SELECT *, cue AS c FROM executions UNION ALL SELECT *, '' FROM executions)
+        WHERE NOT {LIVE} GROUP BY 1, 2, 3, 4, 5;
+    CREATE TRIGGER execution_counted AFTER UPDATE OF status, outcome_state, claimed_by ON executions
+        WHEN NOT new.{LIVE} BEGIN
+        INSERT INTO ended VALUES
+            (new.account, new.cue, new.status, coalesce(new.outcome_state, ''), coalesce(new.claimed_by, ''), 1),
+            (new.account, '', new.status, coalesce(new.outcome_state, ''), coalesce(new.claimed_by, ''), 1)
+            ON CONFLICT DO UPDATE SET n = n + 1;
+    END;
+    CREATE TRIGGER execution_changed AFTER UPDATE OF status, outcome_state, claimed_by ON executions
+        WHEN NOT old.{LIVE} BEGIN {_UNCOUNT} END;
+    CREATE TRIGGER execution_deleted AFTER DELETE ON executions WHEN NOT old.{LIVE} BEGIN {_UNCOUNT} END;
+
+    -- A month's usage stays what it was when cues and old executions are deleted.
+    CREATE TABLE usage (
+        account INTEGER NOT NULL,
+        month TEXT NOT NULL,
+        executions INTEGER NOT NULL,
+        succeeded INTEGER NOT NULL,
+        failed INTEGER NOT NULL,
+        PRIMARY KEY (account, month)
+    ) WITHOUT ROWID;
+    INSERT INTO usage
+        SELECT account, strftime('%Y-%m', created_at, 'unixepoch'), count(*),
+            coalesce(sum(outcome_success), 0), coalesce(sum(NOT outcome_success), 0)
+        FROM executions GROUP BY 1, 2;
+    CREATE TRIGGER usage_made AFTER INSERT ON executions BEGIN
+        INSERT INTO usage VALUES (new.account, strftime('%Y-%m', new.created_at, 'unixepoch'), 1, 0, 0)
+            ON CONFLICT DO UPDATE SET executions = executions + 1;
+    END;
+    CREATE TRIGGER usage_reported AFTER UPDATE OF outcome_success ON executions
+        WHEN old.outcome_success IS NULL AND new.outcome_success IS NOT NULL BEGIN
+        UPDATE usage SET succeeded = succeeded + new.outcome_success, failed = failed + NOT new.outcome_success
+            WHERE account = new.account AND month = strftime('%Y-%m', new.created_at, 'unixepoch');
+    END;
+    """,  # noqa: S608
+    """
+    ALTER TABLE keys ADD COLUMN id TEXT;
+    ALTER TABLE keys ADD COLUMN label TEXT NOT NULL DEFAULT '';
+    ALTER TABLE keys ADD COLUMN hint TEXT NOT NULL DEFAULT '';
+    ALTER TABLE keys ADD COLUMN last_used REAL;
+    ALTER TABLE keys ADD COLUMN ended_at REAL;
+    ALTER TABLE keys ADD COLUMN ended TEXT;
+    UPDATE keys SET id = 'key_' || lower(hex(randomblob(6)));
+    CREATE UNIQUE INDEX keys_id ON keys (id);
+    CREATE TABLE logins (
+        code TEXT PRIMARY KEY,
+        device_hash TEXT NOT NULL UNIQUE,
+        email TEXT,
+        state TEXT NOT NULL,
+        account INTEGER REFERENCES accounts (id) ON DELETE CASCADE,
+        asked_at REAL NOT NULL,
+        expires_at REAL NOT NULL
+    );
+    """,
 )
 
 
@@ -120,13 +204,13 @@ class UnknownSchema(Exception):
     """The database was written by a newer version of this program."""
 
 
-def migrate(db: sqlite3.Connection) -> None:
-    """Brings the database to this program's schema, each step in one transaction.
+def migrate(db: sqlite3.Connection, *, upto: int = len(_MIGRATIONS)) -> None:
+    """Brings the database to this program's schema, or to an older one, each step in one transaction.
 
     Raises UnknownSchema for a database of a newer program.
     """
     version: int = db.execute("PRAGMA user_version").fetchone()[0]
     if version > len(_MIGRATIONS):
         raise UnknownSchema(f"the database has schema {version}, this program knows up to {len(_MIGRATIONS)}")
-    for number, step in enumerate(_MIGRATIONS[version:], start=version + 1):
+    for number, step in enumerate(_MIGRATIONS[version:upto], start=version + 1):
         db.executescript(f"BEGIN IMMEDIATE; {step} PRAGMA user_version = {number}; COMMIT;")

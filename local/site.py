@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from .keys import KeyRing
 from .limiter import SlidingWindow
 from .options import Rules
+from .sessions import Sessions
 from .store import Store
 from .ticker import Ticker
 from .waiters import Waiters
@@ -21,5 +22,8 @@ class Site:
     waiters: Waiters
     ticker: Ticker
     rules: Rules
+    host: str = "127.0.0.1"
+    """The address or name that the server was told to listen on."""
     windows: dict[str, SlidingWindow] = field(default_factory=dict)
     """The request windows, by the key's digest."""
+    sessions: Sessions = field(default_factory=Sessions)

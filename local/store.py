@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .changes import Changes
 from .schema import migrate
 
 
@@ -31,6 +32,9 @@ class Store:
         self.db.execute("PRAGMA foreign_keys = ON")
         self.db.execute("PRAGMA busy_timeout = 5000")
         migrate(self.db)
+        self.changes = Changes()
+        """Announced after each commit that changed a row."""
+        self._announced = self.db.total_changes
         self._open = False
         self._waiting: list[asyncio.Future[None]] = []
 
@@ -71,6 +75,9 @@ class Store:
             failure = error
             if self.db.in_transaction:
                 self.db.execute("ROLLBACK")
+        if self._announced != self.db.total_changes:
+            self._announced = self.db.total_changes
+            self.changes.announce()
         for future in waiting:
             if future.done():
                 continue

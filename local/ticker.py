@@ -1,4 +1,4 @@
-"""The server's clock: fires schedules, lets send times come, takes lost executions back."""
+"""The server's clock: fires schedules, lets send times come, takes lost executions back, forgets old ones."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import logging
 import sqlite3
 import time
 
-from . import cues, recovery
+from . import cues, recovery, retention
 from .options import Rules
 from .store import Store
 from .waiters import Waiters, Wanted
 
 INTERVAL = 0.5
 """Seconds between two looks at the executions to take back; due times are met exactly."""
+PRUNE_INTERVAL = 60.0
+"""Seconds between two looks at what is too old, while there is nothing more of it."""
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +30,7 @@ class Ticker:
         self._nudged = asyncio.Event()
         self._seen = 0.0
         """Executions due up to this time have been announced."""
+        self._prune_at = 0.0
 
     def nudge(self) -> None:
         """Something may be due earlier than the ticker thinks."""
@@ -56,10 +59,17 @@ class Ticker:
                 *recovery.take_back(db, self._rules, now=now),
                 *_came_due(db, self._seen, now),
             ]
+            self._prune(db, now)
         self._seen = now
         for event in concerned:
             self._waiters.wake(event)
         return max(0.0, min(INTERVAL, _next_due(self._store.db, now=now) - now))
+
+    def _prune(self, db: sqlite3.Connection, now: float) -> None:
+        if now < self._prune_at:
+            return
+        more = retention.prune(db, before=now - self._rules.retention)
+        self._prune_at = now if more else now + PRUNE_INTERVAL
 
 
 def _came_due(db: sqlite3.Connection, since: float, now: float) -> list[Wanted]:

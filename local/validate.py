@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from .errors import Detail, unprocessable
+
+_EMAIL = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+\.[^@\s\x00-\x1f]+")
 
 
 class Fields:
@@ -81,6 +84,13 @@ class Fields:
         if value is not None and (len(value) > longest or not is_web_url(value)):
             self.problem(name, f"{name} must be an http(s) URL with a host, at most {longest} characters")
         return value
+
+    def email(self, name: str) -> str:
+        """An e-mail address, which is required."""
+        value = self.string(name, longest=255, required=True)
+        if value is not None and not _EMAIL.fullmatch(value):
+            self.problem(name, f"{name} must be an email address")
+        return value or ""
 
     def within(self, name: str, inner: Fields) -> None:
         """Takes over the problems of a nested object."""

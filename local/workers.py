@@ -37,6 +37,14 @@ def listing(db: sqlite3.Connection, account: int, *, stale_after: float, now: fl
     return {"workers": [_to_wire(row, stale_after=stale_after, now=now) for row in rows]}
 
 
+def warning(db: sqlite3.Connection, account: int, *, heard_since: float) -> str | None:
+    """What to say of a worker cue while no worker lives; None when one does."""
+    heard = db.execute(
+        "SELECT 1 FROM workers WHERE account = ? AND last_heartbeat >= ? LIMIT 1", (account, heard_since)
+    ).fetchone()
+    return None if heard else "No active workers found. Start a worker to process this cue."
+
+
 def delete(db: sqlite3.Connection, account: int, worker_id: str) -> None:
     """Forgets the worker. Raises Refused 404."""
     if not db.execute(

@@ -1,6 +1,9 @@
 """The account that the pool talks with, in shared memory: a handler may outlive the key that its worker began with.
 
-The supervisor alone writes it, at the start and at each reload. The others read it when a key is refused (promise 6).
+The supervisor alone writes it, at the start, at each reload, and when it finds another key. The others read it when a
+key is refused (promise 6), and each of them notes here that the server refuses it, or takes it again.
+
+Layout: size of the content, its CRC, the CRC of the content that was refused (4 bytes each), the content.
 """
 
 from __future__ import annotations
@@ -10,8 +13,9 @@ import mmap
 import zlib
 
 _SIZE = 8192
-_HEAD = 8
+_CRC, _REFUSED, _HEAD = slice(4, 8), slice(8, 12), 12
 _READS = 100
+_NOTHING = bytes(4)
 
 
 class Account:
@@ -23,18 +27,42 @@ class Account:
 
     def publish(self, api_key: str, api_base: str) -> None:
         """What holds from now on. Raises ValueError if it is absurdly long."""
-        content = json.dumps([api_key, api_base]).encode()
+        content = _content(api_key, api_base)
         if len(content) > _SIZE - _HEAD:
             raise ValueError("API key and address do not fit into a page")
-        head = len(content).to_bytes(4, "little") + zlib.crc32(content).to_bytes(4, "little")
-        self._memory[: _HEAD + len(content)] = head + content
+        self._memory[_HEAD : _HEAD + len(content)] = content
+        self._memory[:8] = len(content).to_bytes(4, "little") + _crc(content)
 
     def read(self) -> tuple[str, str] | None:
         """Key and address; None if they were being written at every try."""
         for _ in range(_READS):
             size = int.from_bytes(self._memory[:4], "little")
             content = self._memory[_HEAD : _HEAD + size]
-            if zlib.crc32(content) == int.from_bytes(self._memory[4:_HEAD], "little"):
+            if _crc(content) == self._memory[_CRC]:
                 api_key, api_base = json.loads(content)
                 return api_key, api_base
         return None
+
+    def refuse(self, api_key: str, api_base: str) -> None:
+        """The server answered 401 to this key. One that is not the pool's any more is no matter."""
+        crc = _crc(_content(api_key, api_base))
+        if crc == self._memory[_CRC]:
+            self._memory[_REFUSED] = crc
+
+    def accept(self, api_key: str, api_base: str) -> None:
+        """The server took this key."""
+        if self.is_refused and _crc(_content(api_key, api_base)) == self._memory[_REFUSED]:
+            self._memory[_REFUSED] = _NOTHING
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the last answer to the pool's key, as far as anybody noted, was 401. Another key clears it."""
+        return self._memory[_REFUSED] == self._memory[_CRC]
+
+
+def _content(api_key: str, api_base: str) -> bytes:
+    return json.dumps([api_key, api_base]).encode()
+
+
+def _crc(content: bytes) -> bytes:
+    return zlib.crc32(content).to_bytes(4, "little")

@@ -10,18 +10,26 @@ from __future__ import annotations
 import hashlib
 import math
 import mmap
+import os
 from enum import IntEnum
 
 MAX_WORKERS = 1024
 STEWARD = MAX_WORKERS
 """The steward's row, behind those of all workers."""
 
-_FIELDS = 10
+_NAMES = (
+    *("state", "beat", "stop_by", "execution", "cancelled"),
+    *("started", "deadline", "lease", "done", "leaving"),
+)
+_FIELDS = len(_NAMES)
 _STATE, _BEAT, _STOP_BY, _EXECUTION, _CANCELLED, _STARTED, _DEADLINE, _LEASE, _DONE, _LEAVING = range(_FIELDS)
 _ROWS = MAX_WORKERS + 1
 _COUNT = _ROWS * _FIELDS
 _PAUSED = _COUNT + 1
 _SIZE = _PAUSED + 1
+
+LAYOUT = f"{_ROWS} x {', '.join(_NAMES)}; slots, paused"
+"""What stands where: two versions of this program can share a board if theirs is the same."""
 
 NOBODY = 0
 
@@ -53,13 +61,27 @@ def fingerprint(execution_id: str) -> int:
 class Board:
     """The shared rows. Made by the supervisor before it forks; times are `boottime()` seconds."""
 
-    def __init__(self, slots: int) -> None:
-        self._memory = mmap.mmap(-1, _SIZE * 8)
+    def __init__(self, slots: int | None, memory: int | None = None) -> None:
+        """A board on the file that the descriptor `memory` opens, which `make_memory` made, or on memory of its own.
+
+        `slots` None takes over what stands there.
+        """
+        self._memory = mmap.mmap(-1 if memory is None else memory, _SIZE * 8)
         self._numbers = memoryview(self._memory).cast("d")
         self._integers = memoryview(self._memory).cast("Q")
-        for slot in range(_ROWS):
-            self.reset(slot)
-        self.resize(slots)
+        if slots is not None:
+            for slot in range(_ROWS):
+                self.reset(slot)
+            self.resize(slots)
+
+    @staticmethod
+    def make_memory() -> int | None:
+        """A descriptor of memory that outlives an exec of this process, for a board; None where there is no such."""
+        if not hasattr(os, "memfd_create"):
+            return None
+        descriptor = os.memfd_create("cueworker-board", os.MFD_CLOEXEC)
+        os.ftruncate(descriptor, _SIZE * 8)
+        return descriptor
 
     @property
     def slots(self) -> int:

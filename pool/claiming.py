@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from ..client import Conflict, CueAPIError, Forbidden, NotFound, Unauthorized
+from ..client import Conflict, CueAPIError, Forbidden, NotFound
 from .clock import boottime
 from .lease import TAKE_BACK, Lease
 from .source import Source
@@ -19,7 +19,6 @@ from .source import Source
 _RETRY_FIRST = 0.2
 _RETRY_LAST = 10.0
 _HOLD = 1.0
-_HOLD_BAD_KEY = 10.0
 
 
 class Answer(Enum):
@@ -57,8 +56,7 @@ def claim(
         return NoLease(Answer.REFUSED, str(error))
     except CueAPIError as error:
         if not error.may_have_been_acted_on:
-            hold = _HOLD_BAD_KEY if isinstance(error, Unauthorized) else _HOLD
-            return NoLease(Answer.HOLD, str(error), max(hold, error.retry_after or 0.0))
+            return NoLease(Answer.HOLD, str(error), max(_HOLD, error.retry_after or 0.0))
         on_unsettled(error)
         return _settle(source, execution_id, sent + TAKE_BACK, pause)
 

@@ -57,11 +57,15 @@ class CueAPISource:
             return self._ask_once(call, question)
 
     def _ask_once(self, call: str, question: Callable[[CueAPI], T]) -> T:
+        assert self._using is not None
         try:
             answer = question(self._client)
         except CueAPIError as error:
+            if isinstance(error, Unauthorized):
+                self._account.refuse(*self._using)
             self._on_answer(call, error)
             raise
+        self._account.accept(*self._using)
         self._on_answer(call, None)
         return answer
 

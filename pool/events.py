@@ -19,7 +19,7 @@ EVENTS: dict[str, tuple[int, str]] = {
         _WARNING,
         "{task}: no answer to the claim of {execution_id}, asking whose it is: {reason}",
     ),
-    "execution.started": (_DEBUG, "{task}: {execution_id} runs as pid {pid}"),
+    "execution.started": (_DEBUG, "{task}: {execution_id} runs as pid {handler_pid}"),
     "execution.survivors": (
         _ERROR,
         "{task}: {execution_id} left processes that KILL did not end: {survivors}",
@@ -54,6 +54,21 @@ EVENTS: dict[str, tuple[int, str]] = {
     "listing.recovered": (_INFO, "listing works again"),
     "presence.failed": (_WARNING, "cannot register this worker: {reason}"),
     "presence.recovered": (_INFO, "registered with the server again"),
+    # The account.
+    "account.refused": (
+        _ERROR,
+        "the server refuses the API key from {source}; nothing is claimed until there is another: {remedy}",
+    ),
+    "account.accepted": (_INFO, "the server takes the API key again"),
+    "account.changed": (_INFO, "another API key, from {source}: going on with it"),
+    "account.unreadable": (_ERROR, "cannot look for another API key: {reason}"),
+    "account.unsaved": (_ERROR, "the new API key holds until the pool stops, for it is not kept: {reason}"),
+    "login.asked": (
+        _WARNING,
+        "asked {email} for another API key: follow the link in the e-mail, or approve at {url}",
+    ),
+    "login.approved": (_INFO, "{email} approved another API key"),
+    "login.failed": (_ERROR, "no other API key by e-mail to {email}, next try in {seconds:.0f} s: {reason}"),
     "metrics.listening": (_INFO, "metrics at {url}"),
     "metrics.unavailable": (
         _WARNING,
@@ -64,6 +79,12 @@ EVENTS: dict[str, tuple[int, str]] = {
     "pool.started": (
         _INFO,
         "{workers} workers for {handlers} at {server} as {worker_id}; state in {state_dir}",
+    ),
+    "pool.upgrading": (_INFO, "{by}: trying the program that is installed now"),
+    "pool.not_upgraded": (_ERROR, "not upgraded, this program goes on: {reason}"),
+    "pool.upgraded": (
+        _INFO,
+        "upgraded from {before} to {version}; {adopted} worker(s) of the earlier program end what they run",
     ),
     "pool.paused": (
         _WARNING,
@@ -85,7 +106,7 @@ EVENTS: dict[str, tuple[int, str]] = {
         _WARNING,
         "the supervisor was held up for {seconds:.1f} s; every slot gets a fresh interval",
     ),
-    "slot.started": (_DEBUG, "{name} started as pid {pid}"),
+    "slot.started": (_DEBUG, "{name} started as pid {child_pid}"),
     "slot.left": (_DEBUG, "{name} left"),
     "slot.crashed": (_ERROR, "{name} died ({how})"),
     "slot.cannot_boot": (_ERROR, "{name} cannot start ({how}); next try in {seconds:.1f} s"),
@@ -103,6 +124,16 @@ EVENTS: dict[str, tuple[int, str]] = {
     "control.refused": (_WARNING, "a process of user id {uid} asked the control socket; it was refused"),
     "control.failed": (_ERROR, "a request to the control socket met an error: {reason}"),
     "config.warning": (_WARNING, "{problem}"),
+    # The log itself.
+    "log.unwritable": (
+        _ERROR,
+        "the log file {path} cannot be written ({reason}); logging to standard error until it can",
+    ),
+    "log.writable": (_INFO, "the log file {path} is written again"),
+    "log.stuck": (_WARNING, "the log file {path} is due to be set aside and cannot be, growing: {reason}"),
+    "log.reopened": (_INFO, "{signal}: log files reopened"),
+    "logs.unwritable": (_WARNING, "{task}: the output of {execution_id} cannot be logged: {reason}"),
+    "logs.unpruned": (_WARNING, "old logs of executions cannot be removed: {reason}"),
 }
 
 _log = logging.getLogger("cueworker")
@@ -112,4 +143,6 @@ def emit(name: str, /, **facts: Any) -> None:
     """Say that something happened. `facts` fill the event's sentence; KeyError for a name that is not in `EVENTS`."""
     level, words = EVENTS[name]
     if _log.isEnabledFor(level):
-        _log.log(level, "%s  [%s]", words.format(**facts), name, extra={"event": name, "facts": facts})
+        sentence = words.format(**facts)
+        extra = {"event": name, "facts": facts, "words": sentence}
+        _log.log(level, "%s  [%s]", sentence, name, extra=extra)

@@ -21,10 +21,12 @@ from .counted import CLAIMS, DURATION, EXECUTIONS, FAILURE, GRANTED, KILLS, LEAS
 from .delivery import Fate
 from .errors import CouldNotStart
 from .events import emit
+from .execution_log import ExecutionLog, path_of
 from .handler import Handler
 from .identity import boot_id, start_time
 from .lease import Lease, Loss
 from .offers import Offer
+from .output import Outputs
 from .queued import queued_for
 from .reporting import Reporting
 from .slot_record import Phase, SlotRecord
@@ -76,6 +78,7 @@ class _Execution:
         self._fingerprint = fingerprint(offer.execution_id)
         self._started = boottime()
         self._reporting = Reporting(context, offer, self._started)
+        self._redactor = context.redaction.handlers
         self._record = SlotRecord(
             slot=context.slot,
             phase=Phase.CLAIMING,
@@ -166,13 +169,15 @@ class _Execution:
         marker = process_tree.marker_value(self._offer.execution_id, str(context.state_dir.root))
         try:
             planned = self._prepare(marker)
+            self._redactor = context.redaction.of_environment(self._handler, planned.env)
             reached(Step.PREPARED)
             # Written before the start: from here on the handler may have had effects.
             self._write_record(phase=Phase.RUNNING)
             reached(Step.RECORDED_RUNNING)
             # Before the start, too: a handler may stop its worker before that has come to watch it.
             self._set_stop_by(rules.stop_by(boottime() + rules.timeout, context.keeper.lease))
-            running = run.start(planned, rules, context.stop)
+            outputs = Outputs(self._redactor, self._log())
+            running = run.start(planned, rules, context.stop, outputs.streams)
             began = boottime()
             context.board.set_times(context.slot, began, began + rules.timeout)
         except CouldNotStart as error:
@@ -184,24 +189,38 @@ class _Execution:
         self._record_pid(running.pid)
         reached(Step.RECORDED_PID)
         ended = running.watch(lambda: context.keeper.lease, self._beat, marker, self._is_cancelled)
+        outputs.close()
         reached(Step.ENDED)
         return ended
 
     def _prepare(self, marker: str) -> invocation.Invocation:
         context, offer = self._context, self._offer
+        # Another key may have been found since this worker began.
+        api_key, api_base = context.account.read() or (context.settings.api_key, context.settings.api_base)
         facts = invocation.Facts(
             execution_id=offer.execution_id,
             cue_id=offer.cue_id,
             cue_name=offer.cue_name,
             worker_id=context.settings.worker_id,
             payload=json.loads(offer.payload),
-            api_key=context.settings.api_key,
-            base_url=context.settings.api_base,
+            api_key=api_key,
+            base_url=api_base,
             outcome_file=str(self._workspace.outcome_file),
             payload_file=str(self._workspace.payload_file),
             marker=(process_tree.MARKER, marker),
         )
         return invocation.build(self._handler, facts, context.surroundings)
+
+    def _log(self) -> ExecutionLog | None:
+        settings, offer = self._context.settings, self._offer
+        if settings.execution_logs is None:
+            return None
+
+        def unwritable(error: OSError) -> None:
+            emit("logs.unwritable", task=offer.task, execution_id=offer.execution_id, reason=error)
+
+        path = path_of(settings.logs, offer.execution_id)
+        return ExecutionLog(path, settings.execution_logs.max_size, unwritable)
 
     def _beat(self, now: float, stop_by: float) -> None:
         self._context.keeper.tend(now)
@@ -220,7 +239,9 @@ class _Execution:
 
     def _conclude(self, ended: run.Ended) -> None:
         ending = ended.ending
-        report = fit(resolve(ending, read_outcome(self._workspace.outcome_file), ended.output))
+        report = resolve(ending, read_outcome(self._workspace.outcome_file), ended.output)
+        # Before it is fitted: what is cut through a secret shows a part of it.
+        report = fit(report if self._redactor is None else self._redactor.report(report))
         self._say_ended(ending, report)
         lease = self._context.keeper.lease
         self._count(ended, report, lease)
@@ -276,7 +297,7 @@ class _Execution:
         except OSError as error:
             # The handler runs; the marker in its environment will do for a sweep.
             emit("record.unwritten", task=offer.task, execution_id=offer.execution_id, reason=error)
-        emit("execution.started", task=offer.task, execution_id=offer.execution_id, pid=pid)
+        emit("execution.started", task=offer.task, execution_id=offer.execution_id, handler_pid=pid)
 
     def _clear(self) -> None:
         self._workspace.empty()

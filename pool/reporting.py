@@ -11,6 +11,7 @@ from .counted import REPORTS
 from .delivery import Fate, deliver
 from .events import emit
 from .fates import record_fate
+from .history_line import about_run
 from .offers import Offer
 from .spool import Ownership, SpoolEntry
 from .steps import Step, reached
@@ -81,6 +82,7 @@ class Reporting:
             report=report,
             created=time.time(),
             leased_until=leased_until,
+            about=about_run(self.context.slot, self.offer, time.time(), boottime() - self.started),
         )
 
     def _spool(self, entry: SpoolEntry) -> None:
@@ -94,4 +96,4 @@ class Reporting:
     def _settle(self, entry: SpoolEntry, fate: Fate) -> None:
         self._has_fate = True
         self.context.counts.add(REPORTS, fate.name.lower())
-        record_fate(self.context.state_dir, entry, fate, seconds=boottime() - self.started)
+        record_fate(self.context.state_dir, entry, fate)

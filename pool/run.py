@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 
 from ..outcome import Ending
 from . import process_tree
-from .capture import Pipe, combined
+from .capture import HeadAndTail, Kept, Pipe, combined
 from .clock import boottime
 from .counted import KILL, TERM
 from .errors import CouldNotStart
@@ -226,15 +226,20 @@ class Run:
         return Ended(replace(ending, survivors=self._survivors), output, tuple(self._rungs))
 
 
-def start(invocation: Invocation, rules: Rules, stop: StopSignals) -> Run:
-    """Start a handler in a session of its own. Raises CouldNotStart, saying what to change."""
+def start(
+    invocation: Invocation, rules: Rules, stop: StopSignals, outputs: tuple[Kept, Kept] | None = None
+) -> Run:
+    """Start a handler in a session of its own. `outputs` take its standard output and its standard error.
+
+    Raises CouldNotStart, saying what to change.
+    """
     now = boottime()
     pipes: list[Pipe] = []
     writers: list[int] = []
     try:
-        for _ in ("stdout", "stderr"):
+        for kept in outputs or (HeadAndTail(), HeadAndTail()):
             reader, writer = os.pipe()
-            pipes.append(Pipe(reader))
+            pipes.append(Pipe(reader, kept))
             writers.append(writer)
         process = subprocess.Popen(
             invocation.argv,

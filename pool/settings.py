@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from .handler import Handler
+from .log_settings import ExecutionLogs, LogSettings
 from .recycling import NO_LIMITS, Limits
+
+OnAuthFailure = Literal["wait", "exit"]
+"""What the pool does when the server refuses its key and there is no other."""
 
 DEFAULT_API_BASE = "https://api.cueapi.ai"
 
@@ -34,6 +39,8 @@ class Settings:
     handlers: Mapping[str, Handler]
     api_base: str = DEFAULT_API_BASE
     email: str | None = None
+    """Who may approve another key when the server refuses this one."""
+    on_auth_failure: OnAuthFailure = "wait"
     workers: int = 4
     poll_interval: float | None = None
     """The idle cadence of listing; None is `auto` (0.1 s to 5 s, within half of what the budget leaves)."""
@@ -47,3 +54,17 @@ class Settings:
     """Where metrics and health are served; None: nowhere."""
     limits: Limits = NO_LIMITS
     """When a worker process is replaced by a fresh one."""
+    log: LogSettings = field(default_factory=LogSettings)
+    execution_logs: ExecutionLogs | None = field(default_factory=ExecutionLogs)
+    """None: handlers' output is not logged."""
+    logs_dir: Path | None = None
+    """What systemd gave the pool for its logs; None: a folder in the state directory."""
+    secrets: tuple[str, ...] = ()
+    """Names of environment variables that hold secrets, besides those that are called like one."""
+    redact: bool = True
+    """Whether secrets are taken out of handlers' output and reports."""
+
+    @property
+    def logs(self) -> Path:
+        """Where the logs of executions are, in `executions/`."""
+        return self.logs_dir or self.state_dir / "logs"

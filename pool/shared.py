@@ -21,11 +21,15 @@ class Shared:
     lock: int
     """The descriptor that holds the state directory's lock; kept open by every process of the pool."""
     board: Board
+    board_memory: int | None = None
+    """The descriptor of the board's memory, for the supervisor's handover; None where it has none."""
     offers: Offers
     notices: Notices
-    """To the steward's listing: idle, left, refused, hold; lost and resumed, by the supervisor."""
+    """To the steward's listing: idle, left, refused, hold; lost, resumed and account, by the supervisor."""
     spooled: Notices
-    """To the steward's courier, which must not wait for a listing: there is a report to carry."""
+    """To the steward's courier, which must not wait for a listing: there is a report to carry, or another account."""
+    approved: Notices
+    """To the supervisor: a key that the steward's login was given."""
     budget: Budget
     account: Account
     supervisor_pid: int
@@ -34,4 +38,5 @@ class Shared:
 
     def descriptors(self) -> set[int]:
         """What a forked process keeps open besides its standard streams."""
-        return {self.lock, *self.offers.filenos(), *self.notices.filenos(), *self.spooled.filenos()}
+        sockets = (self.offers, self.notices, self.spooled, self.approved)
+        return {self.lock, *(number for ends in sockets for number in ends.filenos())}

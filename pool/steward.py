@@ -11,8 +11,8 @@ import select
 import threading
 import time
 
-from ..client import BudgetExhausted, CueAPIError, ServerError
-from . import boot, metrics
+from ..client import BudgetExhausted, CueAPIError, ServerError, Unauthorized
+from . import boot, log, metrics
 from .board import SlotState
 from .call_counting import counting
 from .candidates import Candidates
@@ -20,7 +20,9 @@ from .clock import boottime
 from .courier import Courier
 from .cueapi_source import CueAPISource
 from .events import emit
+from .key_login import KeyLogin
 from .listing import Listing, idle_ceiling
+from .old_logs import OldLogs
 from .presence import Presence
 from .settings import Settings
 from .shared import Shared
@@ -38,6 +40,8 @@ FINISH_WITHIN = 5.0
 
 _TICK = 1.0
 _HOLD = 1.0
+_KEY_RETRY_FIRST, _KEY_RETRY_LAST = 0.5, 30.0
+"""Seconds between two listings with a key that the server refuses, doubling: it may be good again."""
 
 
 def main(cell: int, settings: Settings, shared: Shared) -> None:
@@ -45,6 +49,7 @@ def main(cell: int, settings: Settings, shared: Shared) -> None:
     threading.excepthook = _leave
     stop = boot.boot(TITLE, shared.descriptors(), shared.supervisor_pid)
     if stop is not None:
+        log.named("steward")
         _Steward(cell, settings, shared, stop).run()
 
 
@@ -70,8 +75,13 @@ class _Steward:
         self._source = self._connect()
         self._candidates = Candidates(settings.handlers, Spool(shared.state_dir).has)
         self._listing = Listing(tuple(settings.handlers))
+        kept = settings.execution_logs
+        self._old_logs = None if kept is None else OldLogs(settings.logs, kept.keep)
         self._hold_until = 0.0
         self._failing = False
+        self._key_retry = _KEY_RETRY_FIRST
+        email = settings.email if settings.on_auth_failure == "wait" else None
+        self._login = KeyLogin(email, shared.account, shared.approved)
 
     def _connect(self) -> CueAPISource:
         return CueAPISource(
@@ -93,6 +103,8 @@ class _Steward:
             self._shared.board.set_state(self._cell, SlotState.BUSY, now)
             self._vitals.look(now)
             self._listen()
+            self._login.consider(now)
+            self._remove_old_logs(now)
             free = self._offer(now)
             if free > 0 and now >= self._hold_until and now >= self._listing.next_at:
                 self._list()
@@ -115,6 +127,9 @@ class _Steward:
                     self._candidates.lost(notice["execution"])
                 case "refused":
                     self._candidates.resting.refused(notice["execution_id"], boottime())
+                case "account":
+                    self._hold_until, self._listing.next_at = 0.0, 0.0
+                    self._key_retry = _KEY_RETRY_FIRST
                 case "hold":
                     self._candidates.given_back(notice["execution_id"])
                     self._hold(notice["seconds"], notice["reason"])
@@ -131,7 +146,7 @@ class _Steward:
         if board.paused:
             return 0
         free = board.idle() - self._candidates.out(board.held(), now)
-        while free > 0 and now >= self._hold_until:
+        while free > 0 and now >= self._hold_until and not self._shared.account.is_refused:
             try:
                 if not self._candidates.offer_next(self._shared.offers.send, now):
                     break
@@ -155,8 +170,10 @@ class _Steward:
             self._say_failing(error)
             self._vitals.listed(False, boottime())
             broken = isinstance(error, ServerError) and error.status == 500
-            self._listing.failed(broken, boottime(), self._ceiling(), random.random(), error.retry_after)  # noqa: S311
+            pause = self._pause_for_key() if isinstance(error, Unauthorized) else error.retry_after
+            self._listing.failed(broken, boottime(), self._ceiling(), random.random(), pause)  # noqa: S311
             return
+        self._key_retry = _KEY_RETRY_FIRST
         if self._failing:
             self._failing = False
             emit("listing.recovered")
@@ -164,6 +181,10 @@ class _Steward:
         self._vitals.listed(True, now)
         ours = self._candidates.listed(rows, self._shared.board.held(), now)
         self._listing.answered(len(rows), ours, now, self._ceiling(), random.random())  # noqa: S311
+
+    def _pause_for_key(self) -> float:
+        pause, self._key_retry = self._key_retry, min(self._key_retry * 2, _KEY_RETRY_LAST)
+        return pause
 
     def _patience(self) -> float | None:
         """Seconds that the server may hold the answer back, if it can.
@@ -190,3 +211,10 @@ class _Steward:
         self._candidates.resting.forget_old(now)
         select.select([self._shared.notices.fileno(), self._stop.fileno()], [], [], due)
         self._stop.clear()
+
+    def _remove_old_logs(self, now: float) -> None:
+        if self._old_logs is not None:
+            try:
+                self._old_logs.step(now, time.time())
+            except OSError as error:
+                emit("logs.unpruned", reason=error)

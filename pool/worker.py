@@ -8,7 +8,7 @@ import random
 import psutil
 import setproctitle
 
-from . import boot, execution
+from . import boot, execution, log
 from .board import NOBODY, Leaving, SlotState, fingerprint
 from .call_counting import counting, counting_for_keeper
 from .clock import boottime
@@ -17,6 +17,7 @@ from .identity import start_time
 from .invocation import Surroundings
 from .lease_keeper import LeaseKeeper
 from .offers import OFFER_TTL, Offer
+from .redaction import Redaction
 from .run import BEAT_EVERY, stack_limit
 from .settings import Settings
 from .shared import Shared
@@ -37,6 +38,7 @@ def main(slot: int, settings: Settings, shared: Shared) -> None:
     stop = boot.boot(title(slot, "starting"), shared.descriptors(), shared.supervisor_pid)
     if stop is None:
         return
+    log.named(f"worker {slot}")
     context = _context(slot, settings, shared, stop)
     shared.offers.wake_every(BEAT_EVERY)
     wear = _Wear(slot, settings, shared)
@@ -110,10 +112,12 @@ def _context(slot: int, settings: Settings, shared: Shared, stop: StopSignals) -
     def connect(on_answer: OnAnswer = of_keeper) -> CueAPISource:
         return CueAPISource(settings.worker_id, shared.account, shared.budget, on_answer)
 
+    surroundings = Surroundings(os.environ, stack_limit())
     return WorkerContext(
         slot=slot,
         started=start_time(os.getpid()) or "",
         settings=settings,
+        account=shared.account,
         state_dir=shared.state_dir,
         source=connect(counting(counts)),
         keeper=LeaseKeeper(connect, settings.heartbeat_interval, settings.workers),
@@ -123,7 +127,8 @@ def _context(slot: int, settings: Settings, shared: Shared, stop: StopSignals) -
         record_file=SlotRecordFile(shared.state_dir, slot),
         spool=Spool(shared.state_dir),
         workspace=Workspace(shared.state_dir.outcomes, slot),
-        surroundings=Surroundings(os.environ, stack_limit()),
+        surroundings=surroundings,
+        redaction=Redaction(settings, surroundings.env),
         stop=stop,
         counts=counts,
     )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import select
 from dataclasses import dataclass
 
+from .account import Account
 from .board import Board
 from .clock import boottime
 from .invocation import Surroundings
 from .lease_keeper import LeaseKeeper
 from .offers import Notices
+from .redaction import Redaction
 from .run import BEAT_EVERY
 from .settings import Settings
 from .slot_record import SlotRecordFile
@@ -29,6 +31,7 @@ class WorkerContext:
     started: str
     """This process's start time, see identity.py."""
     settings: Settings
+    account: Account
     state_dir: StateDir
     source: Source
     keeper: LeaseKeeper
@@ -39,6 +42,7 @@ class WorkerContext:
     spool: Spool
     workspace: Workspace
     surroundings: Surroundings
+    redaction: Redaction
     stop: StopSignals
     counts: Row
     """This slot's numbers. Written by the main thread, but for the lease keeper's calls."""

@@ -29,7 +29,6 @@ from .config_top import Overrides, Top
 __all__ = [
     "find_config",
     "load_config",
-    "read_state_dir",
     "describe",
     "LoadedConfig",
     "Overrides",
@@ -87,24 +86,6 @@ def load_config(
         path=path,
         key_source=credentials.source,
     )
-
-
-def read_state_dir(
-    path: Path, overrides: Overrides = NO_OVERRIDES, environ: Mapping[str, str] = os.environ
-) -> Path:
-    """The state directory of the pool that runs with the file at `path`. Raises ConfigError.
-
-    What else may be wrong with the file does not matter: a running pool can be asked while its file is being edited.
-    """
-    source = read_source(path)
-    findings = Findings(str(path))
-    document = Document(source.text, findings)
-    fields = document.entries(_top_mapping(source.text, findings))
-    concerned = {name: entry for name, entry in fields.items() if name in ("state_dir", "worker_id")}
-    findings.errors.clear()
-    found = Top(concerned, document, overrides, environ, path.absolute().parent).state_dir()
-    findings.raise_errors()
-    return found
 
 
 def describe(loaded: LoadedConfig, *, local: bool = False) -> str:

@@ -13,6 +13,10 @@ from .config_problem import Problem, mask_keys
 
 _WIDTH = 16
 _SHOWN_END = 4
+_WHEN_REFUSED = {
+    "wait": "claim nothing until there is another key",
+    "exit": "drain and leave with exit code 77",
+}
 
 
 def describe_settings(
@@ -56,6 +60,7 @@ def _pool(settings: Settings, path: Path | None, server: str, api_key: str) -> I
     yield _line("api key", api_key)
     if settings.email:
         yield _line("email", settings.email)
+    yield _line("key refused", _WHEN_REFUSED[settings.on_auth_failure])
     yield _line("worker id", settings.worker_id)
     yield _line("workers", str(settings.workers))
     yield _line("state dir", str(settings.state_dir))

@@ -48,6 +48,11 @@ def advise_handler(key: str) -> str | None:
     return _did_you_mean(key, HANDLER)
 
 
+def advise_among(fields: Collection[str]) -> Callable[[str], str | None]:
+    """The same for a key inside a section that has these."""
+    return lambda key: _did_you_mean(key, fields)
+
+
 def advise_metrics(key: str) -> str | None:
     """The same for a key under `metrics`."""
     return _did_you_mean(key, METRICS)

@@ -8,6 +8,8 @@ from msgspec import Meta
 
 from ..pool.board import MAX_WORKERS
 from ..pool.handler import OnLeaseLost
+from ..pool.log_settings import Format, Level
+from ..pool.settings import OnAuthFailure
 from .config_field import Field, bytes_, seconds, written
 
 MAX_SECONDS = 1e9
@@ -42,10 +44,18 @@ MEMORY: Field[int] = Field(
 AGE: Field[float] = Field(
     Annotated[float, Meta(ge=1, le=MAX_SECONDS)], _DURATION.replace("above 0", "from 1 on"), seconds
 )
+ON_AUTH_FAILURE: Field[OnAuthFailure] = Field(Literal["wait", "exit"], "wait or exit")
 ON_LEASE_LOST: Field[OnLeaseLost] = Field(Literal["kill", "finish"], "kill or finish")
 TEMPLATES: Field[Literal["paste"]] = Field(
     Literal["paste"], "paste", remedy="leave it out: templates are passed as quoted references"
 )
+SWITCH: Field[bool] = Field(bool, "true or false")
+LOG_LEVEL: Field[Level] = Field(Level, "debug, info, warning or error")
+LOG_FORMAT: Field[Format] = Field(Format, "auto, text or json")
+LOG_SIZE: Field[int] = Field(
+    Annotated[int, Meta(ge=4096, le=1 << 50)], "a size from 4K on, such as 512K, 10M or 1G", bytes_
+)
+KEPT_FILES: Field[int] = Field(Annotated[int, Meta(ge=0, le=1000)], "a whole number from 0 to 1000")
 ARGUMENT: Field[str] = Field(str, "text", written)
 COMMAND: Field[str] = Field(str, "a shell command")
 METRICS_LISTEN: Field[str] = Field(str, "host:port", written)
@@ -55,6 +65,7 @@ TOP: dict[str, Field[Any] | None] = {
     "api_base": TEXT,
     "worker_id": WORKER_ID,
     "email": TEXT,
+    "on_auth_failure": ON_AUTH_FAILURE,
     "poll_interval": POLL_INTERVAL,
     "heartbeat_interval": DURATION,
     "max_concurrent": WORKERS,
@@ -67,10 +78,27 @@ TOP: dict[str, Field[Any] | None] = {
     "max_memory": MEMORY,
     "max_age": AGE,
     "on_lease_lost": ON_LEASE_LOST,
+    "log": None,
+    "execution_logs": None,
+    "secrets": None,
+    "redact": SWITCH,
     "metrics": None,
     "handlers": None,
 }
 """The top level; None marks what is more than a single value."""
+
+LOG: dict[str, Field[Any] | None] = {
+    "format": LOG_FORMAT,
+    "file": TEXT,
+    "level": LOG_LEVEL,
+    "max_size": LOG_SIZE,
+    "max_age": DURATION,
+    "keep": KEPT_FILES,
+}
+"""`log:`."""
+
+EXECUTION_LOGS: dict[str, Field[Any] | None] = {"keep": DURATION, "max_size": LOG_SIZE}
+"""`execution_logs:`."""
 
 HANDLER: dict[str, Field[Any] | None] = {
     "cmd": COMMAND,

@@ -11,9 +11,10 @@ from ..pool.handler import OnLeaseLost
 from ..pool.recycling import Limits
 from ..pool.settings import DEFAULT_API_BASE, Settings
 from .config_field import Field, T
+from .config_logs import Logs
 from .config_metrics import read_metrics
 from .config_node import Document, Entry, place
-from .config_paths import default_state_dir, expand_home
+from .config_paths import default_logs_dir, default_state_dir, expand_home
 from .config_problem import NOWHERE, ConfigError, Place
 from .config_schema import (
     AGE,
@@ -22,6 +23,7 @@ from .config_schema import (
     EXECUTIONS,
     GRACE,
     MEMORY,
+    ON_AUTH_FAILURE,
     ON_LEASE_LOST,
     POLL_INTERVAL,
     TEXT,
@@ -44,6 +46,9 @@ class Overrides:
     worker_id: str | None = None
     api_key: str | None = field(default=None, repr=False)
     api_base: str | None = None
+    log_level: str | None = None
+    log_format: str | None = None
+    log_file: Path | None = None
 
 
 class Top:
@@ -67,6 +72,8 @@ class Top:
     def settings(self, credentials: Credentials) -> Settings:
         """The settings, without handlers."""
         worker_id = self._worker_id()
+        logs = Logs(self._fields, self._document, self._base_dir, self._environ)
+        given = (self._overrides.log_level, self._overrides.log_format, self._overrides.log_file)
         return Settings(
             api_key=credentials.api_key,
             api_base=self._api_base(credentials),
@@ -74,6 +81,7 @@ class Top:
             state_dir=self._state_dir(worker_id),
             handlers={},
             email=self._get("email", TEXT),
+            on_auth_failure=self._get("on_auth_failure", ON_AUTH_FAILURE) or Settings.on_auth_failure,
             workers=self._workers(),
             poll_interval=self._poll_interval(),
             heartbeat_interval=self._or_default("heartbeat_interval", DURATION, Settings.heartbeat_interval),
@@ -86,6 +94,11 @@ class Top:
                 memory=self._get("max_memory", MEMORY),
                 age=self._get("max_age", AGE),
             ),
+            log=logs.log(*given),
+            execution_logs=logs.execution_logs(),
+            logs_dir=default_logs_dir(self._environ),
+            secrets=logs.secrets(),
+            redact=logs.redact(),
         )
 
     def state_dir(self) -> Path:

@@ -26,7 +26,9 @@ Answer = dict[str, Any]
 LONGEST_REQUEST = 4096
 """Bytes of a request line."""
 MOST_CLIENTS = 32
-"""Connections at a time; more wait in the kernel."""
+"""Connections at a time."""
+BACKLOG = 128
+"""Connections that wait in the kernel meanwhile; whoever comes then has to try again."""
 PATIENCE = 5.0
 """Seconds that a client has from its connection to the last byte of its answer."""
 RETRY = 5.0
@@ -85,7 +87,7 @@ class ControlSocket:
                 listener.bind(address)
         finally:
             os.umask(mask)
-        listener.listen(MOST_CLIENTS)
+        listener.listen(BACKLOG)
         self._file = _identity(self._path)
         self._told = ""
 

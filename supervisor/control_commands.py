@@ -7,7 +7,19 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from .control import Answer, failure
-from .control_requests import Cancel, Drain, Pause, Recycle, Reload, Request, Resume, Scale, Status, parse
+from .control_requests import (
+    Cancel,
+    Drain,
+    Pause,
+    Recycle,
+    Reload,
+    Request,
+    Resume,
+    Scale,
+    Status,
+    Upgrade,
+    parse,
+)
 
 
 @dataclass(frozen=True)
@@ -61,6 +73,9 @@ class Pool(Protocol):
     def reload(self) -> tuple[str, ...]:
         """Read the configuration again; returns what is wrong with it, in which case the old one stays."""
 
+    def upgrade(self, by: str) -> str | None:
+        """Begin to replace the program; returns what is in the way, if anything is."""
+
     def drain(self, by: str) -> None:
         """Begin to stop."""
 
@@ -75,7 +90,7 @@ def answer(line: bytes, pool: Pool) -> Answer:
         request = parse(line)
     except ValueError as error:
         return failure("bad_request", str(error))
-    if pool.is_stopping and isinstance(request, Scale | Recycle | Reload | Pause | Resume):
+    if pool.is_stopping and isinstance(request, Scale | Recycle | Reload | Upgrade | Pause | Resume):
         return failure(
             "stopping", "the pool is stopping; only status, cancel and drain mean something to it now"
         )
@@ -105,17 +120,24 @@ def _carry_out(request: Request, pool: Pool) -> Answer:
         case Reload():
             problems = pool.reload()
             return {**failure("bad_configuration", "\n".join(problems))} if problems else {"ok": True}
+        case Upgrade():
+            in_the_way = pool.upgrade(BY)
+            return failure("not_possible", in_the_way) if in_the_way else {"ok": True}
         case Drain():
             was = pool.is_stopping
             pool.drain(BY)
             return {"ok": True, "changed": not was, "running": len(pool.running())}
 
 
+def meant(wanted: str, running: Sequence[Running]) -> list[Running]:
+    """The executions with that id; with none, those whose ids begin so."""
+    same = [one for one in running if one.execution_id == wanted]
+    return same or [one for one in running if one.execution_id.startswith(wanted)]
+
+
 def _cancel(wanted: str, pool: Pool) -> Answer:
     running = pool.running()
-    found = [one for one in running if one.execution_id == wanted] or [
-        one for one in running if one.execution_id.startswith(wanted)
-    ]
+    found = meant(wanted, running)
     if not found:
         there = ", ".join(f"{one.execution_id} ({one.task})" for one in running) or "nothing"
         return failure("not_found", f"no running execution's id begins with {wanted}; running: {there}")

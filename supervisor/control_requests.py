@@ -48,13 +48,17 @@ class Reload(_Request, frozen=True, tag="reload"):
     """Read the configuration again."""
 
 
+class Upgrade(_Request, frozen=True, tag="upgrade"):
+    """Go on with the program that is installed now."""
+
+
 class Drain(_Request, frozen=True, tag="drain"):
     """Stop: handlers may finish within `shutdown_grace`."""
 
 
-Request = Status | Cancel | Pause | Resume | Scale | Recycle | Reload | Drain
+Request = Status | Cancel | Pause | Resume | Scale | Recycle | Reload | Upgrade | Drain
 
-COMMANDS = ("status", "cancel", "pause", "resume", "scale", "recycle", "reload", "drain")
+COMMANDS = ("status", "cancel", "pause", "resume", "scale", "recycle", "reload", "upgrade", "drain")
 
 _decoder = msgspec.json.Decoder(Request)
 

@@ -72,13 +72,31 @@ def _checked(key: str, file: str, place: Place = NOWHERE) -> str:
     return key
 
 
+def credentials_path(environ: Mapping[str, str]) -> Path:
+    """Where logins leave their keys."""
+    return config_home(environ) / "cueapi" / "credentials.json"
+
+
+def profile_name(environ: Mapping[str, str]) -> str:
+    """Which of the logins counts."""
+    return environ.get("CUEAPI_PROFILE") or "default"
+
+
+def login_base(environ: Mapping[str, str], name: str) -> str | None:
+    """The server that a profile was logged in to, if there is such a profile. Raises ConfigError."""
+    path = credentials_path(environ)
+    if not os.path.lexists(path):
+        return None
+    profiles = parse_profiles(read_source(path).text, path)
+    return _api_base(_profile(profiles[name], name, path), name, path) if name in profiles else None
+
+
 def _from_login(environ: Mapping[str, str], file: str, place: Place) -> Credentials:
-    path = config_home(environ) / "cueapi" / "credentials.json"
-    name = environ.get("CUEAPI_PROFILE") or "default"
+    path, name = credentials_path(environ), profile_name(environ)
     if not os.path.lexists(path):
         raise _no_key(file, place, path, "")
     source = read_source(path)
-    profiles = _parse(source.text, path)
+    profiles = parse_profiles(source.text, path)
     if name not in profiles:
         raise _no_key(file, place, path, f"; that file has no profile {name!r}")
     profile = _profile(profiles[name], name, path)
@@ -93,7 +111,8 @@ def _from_login(environ: Mapping[str, str], file: str, place: Place) -> Credenti
     )
 
 
-def _parse(text: str, path: Path) -> dict[str, object]:
+def parse_profiles(text: str, path: Path) -> dict[str, object]:
+    """The profiles in credentials.json, unchecked. Raises ConfigError."""
     try:
         profiles = json.loads(text)
     except json.JSONDecodeError as error:

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ..local.discovery import LocalServer, discover
+from ..local.discovery import KEY_FILE, LocalServer, discover
 from ..pool.events import emit
 
 READY_WITHIN = 20.0
@@ -32,12 +32,21 @@ class LocalChild:
     def __init__(self, state_dir: Path) -> None:
         self._state_dir = state_dir
         self._process: subprocess.Popen[bytes] | None = None
+        self._adopted: int | None = None
         self.server: LocalServer | None = None
 
     @property
     def pid(self) -> int | None:
         """The server's process, while it has not been reaped."""
-        return None if self._process is None else self._process.pid
+        return self._adopted if self._process is None else self._process.pid
+
+    def adopt(self, pid: int) -> LocalServer | None:
+        """Take over a server that this process's earlier program started; None if it does not run."""
+        self.server = discover(self._state_dir)
+        if self.server is None or self.server.pid != pid:
+            return None
+        self._adopted = pid
+        return self.server
 
     def start(self) -> LocalServer:
         """Start it and wait until it listens. Raises LocalServerFailed."""
@@ -59,6 +68,17 @@ class LocalChild:
         self.kill()
         raise LocalServerFailed(f"the local server did not listen within {READY_WITHIN:g} s")
 
+    @property
+    def key_file(self) -> Path:
+        """Where the server keeps its own key."""
+        return self._state_dir / KEY_FILE
+
+    def look_again(self) -> LocalServer:
+        """The server with the key that it has now; what is known of it, while it does not run."""
+        assert self.server is not None, "it has been started"
+        self.server = discover(self._state_dir) or self.server
+        return self.server
+
     def spawn(self) -> None:
         """Start the process, on the port that it had before if it had one. Raises OSError."""
         port = 0 if self.server is None else urlsplit(self.server.url).port
@@ -78,9 +98,9 @@ class LocalChild:
 
     def reaped(self, returncode: int) -> None:
         """The supervisor has reaped the process."""
-        assert self._process is not None
-        self._process.returncode = returncode
-        self._process = None
+        if self._process is not None:
+            self._process.returncode = returncode
+        self._process = self._adopted = None
 
     def terminate(self) -> None:
         """Ask it to leave."""
@@ -92,5 +112,5 @@ class LocalChild:
 
     def _signal(self, signum: signal.Signals) -> None:
         # Not by Popen's methods: they look whether it is dead, and would reap it behind the supervisor's back.
-        if self._process is not None:
-            os.kill(self._process.pid, signum)
+        if self.pid is not None:
+            os.kill(self.pid, signum)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import setproctitle
 
+from ..local.version import version
 from ..pool.board import Leaving, SlotState, fingerprint
 from ..pool.clock import boottime
 from ..pool.events import emit
@@ -47,6 +48,13 @@ class Parent(Protocol):
     def reload(self) -> tuple[str, ...]:
         """Read the configuration again; returns what is wrong with it."""
 
+    def upgrade(self, by: str) -> str | None:
+        """Begin to replace the program; returns what is in the way, if anything is."""
+
+    @property
+    def is_upgrading(self) -> bool:
+        """Whether it is about to be replaced."""
+
     def drain(self, by: str) -> None:
         """Begin to stop."""
 
@@ -75,6 +83,7 @@ class Operations:
         """The process of the slot that is being recycled, as it was when its turn came."""
         self.scale = parent.scale
         self.reload = parent.reload
+        self.upgrade = parent.upgrade
         self.drain = parent.drain
 
     # What there is.
@@ -110,6 +119,8 @@ class Operations:
         current = self._recycling.current
         return {
             "pid": os.getpid(),
+            "version": version(),
+            "upgrading": self._parent.is_upgrading,
             "worker_id": settings.worker_id,
             "server": settings.api_base,
             "state_dir": str(state_dir.root),

@@ -10,12 +10,11 @@ from types import FrameType
 
 ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 """What asks the pool to stop."""
-_HEEDED = (*ENDS, signal.SIGHUP, signal.SIGTSTP, signal.SIGCONT, signal.SIGTTIN, signal.SIGTTOU)
-_WITHOUT_MEANING = (
-    signal.SIGUSR1,
-    signal.SIGUSR2,
-    signal.SIGALRM,
+_HEEDED = (
+    *(*ENDS, signal.SIGHUP, signal.SIGTSTP, signal.SIGCONT, signal.SIGTTIN, signal.SIGTTOU),
+    *(signal.SIGUSR1, signal.SIGUSR2),
 )
+_WITHOUT_MEANING = (signal.SIGALRM,)
 
 
 class Signals:
@@ -59,6 +58,11 @@ class Signals:
 def hold_back() -> None:
     """Let no signal interrupt the last moments: an interpreter that exits gives them their deadly defaults back."""
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+
+
+def let_through() -> None:
+    """Undo what `hold_back` of this process's earlier program did: what came meanwhile arrives now."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 def _only_wake(_signum: int, _frame: FrameType | None) -> None:

@@ -9,13 +9,14 @@ import os
 import random
 import select
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
 import psutil
 
-from ..pool import process_tree, steward, worker
+from ..local.version import version
+from ..pool import log, process_tree, steward, worker
 from ..pool.board import MAX_WORKERS, STEWARD, SlotState
 from ..pool.clock import boottime
 from ..pool.counted import HUNG, OVERDUE, SWEPT
@@ -25,19 +26,22 @@ from ..pool.settings import Settings
 from ..pool.shared import Shared
 from ..pool.spool import Spool
 from ..pool.tally import SUPERVISOR
+from .account_keeper import AccountKeeper
 from .children import Child, fork
 from .control import ControlSocket
 from .control_commands import answer
 from .counting import count_lost, count_restart
+from .handover import Adopted, Handover, exec_anew
 from .local_child import LocalChild
 from .operations import Operations
 from .restart import BOOT_TRIES, Exit
-from .settlement import settle_slot
+from .settlement import redacting, settle_slot
 from .shutdown import Shutdown, Stage
-from .signals import Signals
+from .signals import Signals, hold_back, let_through
 from .slot import HAS_PROCESS, IS_SETTLING, Action, Event, State, next_state
 from .slot_process import SlotProcess
 from .sweep import SWEEP_WITHIN
+from .upgrade import Upgrade, UpgradeStage
 
 HUNG_AFTER = 90.0
 """Seconds without a beat after which a process is stuck: more than any single call of it may take."""
@@ -51,6 +55,8 @@ RETRY_DESTROYING = 5.0
 
 EXIT_OK = 0
 EXIT_CANNOT_BOOT = 70
+EXIT_BAD_KEY = 77
+"""EX_NOPERM: the server refuses the API key (`on_auth_failure: exit`)."""
 
 _SIGNAL_OF = {
     Action.ASK_TO_LEAVE: signal.SIGTERM,
@@ -71,19 +77,26 @@ class Supervisor:
         *,
         hangup_drains: bool,
         local: LocalChild | None,
+        account: AccountKeeper,
+        adopted: Sequence[Adopted] = (),
     ) -> None:
         self._settings = settings
+        self._redact = redacting(settings, os.environ)
         self._shared = shared
         self._signals = signals
         self._counts = shared.tally.row(SUPERVISOR)
         self._reload = reload
         self._hangup_drains = hangup_drains
         self._local = local
+        self._account = account
         self._local_at = 0.0
         self._shutdown = Shutdown(settings.shutdown_grace, settings.kill_grace)
         self._steward = SlotProcess(STEWARD, "steward", steward.main)
         self._slots: list[SlotProcess] = []
-        self._bystanders = {process.pid for process in psutil.Process().children()}
+        self._bystanders: set[int] = set()
+        self._upgrade = Upgrade()
+        self._adopt(adopted)
+        self._bystanders |= {process.pid for process in psutil.Process().children()} - self._known()
         """Children from before this program was exec'ed: not ours to kill."""
         self._exit_code = EXIT_OK
         self._fresh_from = self._last_turn = boottime()
@@ -95,6 +108,8 @@ class Supervisor:
         # What is here now is what every worker shares: no collection of theirs should touch, and so copy, it.
         gc.collect()
         gc.freeze()
+        # Before the workers: a pool whose workers are up can be asked.
+        self._control.keep(boottime())
         self._set_size(self._settings.workers)
         self._feed(self._steward, Event.OPEN)
         while True:
@@ -104,7 +119,9 @@ class Supervisor:
             for signum in self._signals.take():
                 self._on_signal(signum, now)
             self._reap()
+            self._look_after_key(now)
             self._advance_shutdown(now)
+            self._advance_upgrade(now)
             self._operations.go_on()
             self._settle(boottime())
             self._refill(boottime())
@@ -122,6 +139,7 @@ class Supervisor:
         """Sleep until a signal, a client of the control socket, or for that long."""
         poller = select.poll()
         poller.register(self._signals, select.POLLIN)
+        poller.register(self._account, select.POLLIN)
         for descriptor, events in self._control.interests(self._last_turn).items():
             poller.register(descriptor, events)
         ready = [descriptor for descriptor, _ in poller.poll(math.ceil(seconds * 1000))]
@@ -141,11 +159,35 @@ class Supervisor:
                 self.scale(min(self._shared.board.slots + 1, MAX_WORKERS), signum.name)
             case signal.SIGTTOU:
                 self.scale(max(self._shared.board.slots - 1, 1), signum.name)
+            case signal.SIGUSR1:
+                self._reopen_logs(signum.name)
+            case signal.SIGUSR2:
+                self.upgrade(signum.name)
             case signal.SIGQUIT:
                 self._enter(Stage.KILLING, signum.name, now)
             case _:
                 again = self._shutdown.stage is not Stage.NONE
                 self._enter(Stage.STOPPING if again else Stage.DRAINING, signum.name, now)
+
+    def _advance_upgrade(self, now: float) -> None:
+        if not self.is_upgrading:
+            return
+        if self.stage is not Stage.NONE:
+            self._upgrade.fail("the pool is stopping")
+        elif self._upgrade.stage is UpgradeStage.CLEARING and self._is_cleared(now):
+            self._hand_over()
+
+    def _look_after_key(self, now: float) -> None:
+        refused = self._account.look(now)
+        if refused and self._settings.on_auth_failure == "exit" and self._shutdown.stage is Stage.NONE:
+            self._exit_code = EXIT_BAD_KEY
+            self._enter(Stage.DRAINING, "the API key is refused", now)
+
+    def _reopen_logs(self, why: str) -> None:
+        log.reopen()
+        for slot in (*self._slots, self._steward):
+            self._kill(slot, signal.SIGUSR1)
+        emit("log.reopened", signal=why)
 
     def _advance_shutdown(self, now: float) -> None:
         stage = self._shutdown.due(now)
@@ -185,10 +227,15 @@ class Supervisor:
         """How the pool is being stopped, if it is."""
         return self._shutdown.stage
 
+    @property
+    def is_upgrading(self) -> bool:
+        """Whether this program is about to be replaced."""
+        return self._upgrade.stage is not UpgradeStage.NONE
+
     def scale(self, workers: int, by: str) -> None:
         """Set the number of workers until the next reload."""
         before = self._shared.board.slots
-        if workers != before and self.stage is Stage.NONE:
+        if workers != before and self.stage is Stage.NONE and not self.is_upgrading:
             self._settings = replace(self._settings, workers=workers)
             self._set_size(workers)
             emit("pool.scaled", by=by, workers=workers, before=before)
@@ -203,12 +250,62 @@ class Supervisor:
         settings = self._reload()
         if isinstance(settings, tuple):
             return settings
-        if self.stage is Stage.NONE:
+        if self.stage is Stage.NONE and not self.is_upgrading:
+            # The program that an upgrade brings reads it anyway.
             self._take_over(settings)
         return ()
 
+    def upgrade(self, by: str) -> str | None:
+        """Begin to replace this program by the one that is installed now; returns what is in the way, if any."""
+        if self.stage is not Stage.NONE:
+            return "the pool is stopping"
+        if not self.is_upgrading:
+            if self._shared.board_memory is None:
+                return "only Linux can do that; restart the pool"
+            self._upgrade.begin(by)
+        return None
+
+    def _is_cleared(self, now: float) -> bool:
+        """Whether there is nothing but workers that are at an execution."""
+        states = {slot.state for slot in (*self._slots, self._steward)}
+        if states - HAS_PROCESS - {State.CLOSED} or self._steward.state is not State.CLOSED:
+            return False
+        busy = (self._shared.board.state(slot.cell) is SlotState.BUSY for slot in self._slots if slot.child)
+        return all(busy) or now >= self._upgrade.clear_by
+
+    def _hand_over(self) -> None:
+        assert self._shared.board_memory is not None
+        left = [(slot.cell, slot.child) for slot in self._slots if slot.child is not None]
+        handover = Handover(
+            supervisor_pid=os.getpid(),
+            version=version(),
+            worker_id=self._settings.worker_id,
+            state_dir=self._shared.state_dir.root,
+            lock=self._shared.lock,
+            board=self._shared.board_memory,
+            workers=tuple(Adopted(cell, child.pid, child.born) for cell, child in left),
+            local_server=None if self._local is None else self._local.pid,
+        )
+        self._control.close()
+        hold_back()
+        try:
+            exec_anew(handover)
+        except OSError as error:
+            let_through()
+            self._upgrade.fail(f"the new program cannot be run: {error.strerror}")
+            self._set_size(self._settings.workers)
+            self._feed(self._steward, Event.OPEN)
+
+    def _adopt(self, adopted: Sequence[Adopted]) -> None:
+        """Take over the workers of this process's earlier program: each leaves after its execution."""
+        self._grow(max((one.cell + 1 for one in adopted), default=0))
+        for one in adopted:
+            slot = self._slots[one.cell]
+            slot.child, slot.state = Child(one.pid, None, one.born), State.RETIRING
+
     def _take_over(self, settings: Settings) -> None:
         self._settings = settings
+        self._redact = redacting(settings, os.environ)
         self._shared.account.publish(settings.api_key, settings.api_base)
         self._shared.tally.know(settings.handlers)
         self._shutdown = Shutdown(settings.shutdown_grace, settings.kill_grace)
@@ -218,13 +315,15 @@ class Supervisor:
         emit("pool.reloaded")
 
     def _set_size(self, workers: int) -> None:
-        while len(self._slots) < workers:
-            cell = len(self._slots)
-            self._slots.append(SlotProcess(cell, f"worker {cell}", worker.main))
+        self._grow(workers)
         self._shared.board.resize(workers)
         self._shared.tally.resize(workers)
         for slot in self._slots:
             self._feed(slot, Event.OPEN if slot.cell < workers else Event.CLOSE)
+
+    def _grow(self, slots: int) -> None:
+        for cell in range(len(self._slots), slots):
+            self._slots.append(SlotProcess(cell, f"worker {cell}", worker.main))
 
     # The slots' table and its actions.
 
@@ -272,7 +371,7 @@ class Supervisor:
             slot.how = f"fork: {error.strerror}; are `ulimit -u`, `ulimit -n` or TasksMax= too low?"
             self._ended(slot, Exit.BOOT_FAILED, 0.0)
             return
-        emit("slot.started", name=slot.name, pid=slot.child.pid)
+        emit("slot.started", name=slot.name, child_pid=slot.child.pid)
 
     def _kill(self, slot: SlotProcess, signum: signal.Signals) -> None:
         # Safe by pid: a child's pid is nobody else's before we have reaped it.
@@ -293,6 +392,11 @@ class Supervisor:
             if not self._is_last():
                 emit("local.died", how=_in_words(returncode))
                 self._local_at = boottime() + TICK
+            return
+        if pid == self._upgrade.probe_pid:
+            if self._upgrade.reaped(returncode, boottime()):
+                self._feed_workers(Event.CLOSE)
+                self._feed(self._steward, Event.CLOSE)
             return
         for slot in (*self._slots, self._steward):
             if slot.child is not None and slot.child.pid == pid:
@@ -347,7 +451,7 @@ class Supervisor:
             slot.swept = 0 if strangers else slot.swept + 1
             if slot.swept < QUIET_SCANS and now < slot.settle_from + SWEEP_WITHIN:
                 continue
-            if slot is self._steward or settle_slot(self._shared.state_dir, slot.cell, on_lost):
+            if slot is self._steward or settle_slot(self._shared.state_dir, slot.cell, self._redact, on_lost):
                 self._shared.notices.send("lost", execution=self._shared.board.execution(slot.cell))
                 self._shared.board.reset(slot.cell)
                 self._feed(slot, Event.SETTLED)
@@ -357,9 +461,8 @@ class Supervisor:
 
     def _known(self) -> set[int]:
         known = {slot.child.pid for slot in (*self._slots, self._steward) if slot.child is not None}
-        if self._local is not None and self._local.pid is not None:
-            known.add(self._local.pid)
-        return known | self._bystanders
+        others = (None if self._local is None else self._local.pid, self._upgrade.probe_pid)
+        return known | self._bystanders | {pid for pid in others if pid is not None}
 
     def _refill(self, now: float) -> None:
         for slot in (*self._slots, self._steward):

@@ -26,6 +26,7 @@ def test_a_cue_on_the_wire(local_account: ServerClient) -> None:
     answer = local_account.call("POST", "/v1/cues", body)
     assert answer.status_code == 201
     cue = answer.json()
+    assert cue.pop("warning") == "No active workers found. Start a worker to process this cue."
     assert re.fullmatch(r"cue_[a-z0-9]{12}", cue["id"])
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT09:00:00Z", cue["next_run"])
     for volatile in ("id", "next_run", "created_at", "updated_at"):
@@ -44,8 +45,18 @@ def test_a_cue_on_the_wire(local_account: ServerClient) -> None:
         "fired_count": 0,
         "on_failure": {"email": True, "pause": False, "webhook": None},
         "verification": None,
-        "warning": None,
     }
+
+
+def test_a_cue_whose_worker_is_alive_has_no_warning(local_account: ServerClient) -> None:
+    local_account.ok("POST", "/v1/worker/heartbeat", {"worker_id": "w"})
+    body = {"name": "a", "transport": "worker", "schedule": DAILY}
+    made = local_account.ok("POST", "/v1/cues", body)
+    assert made["warning"] is None
+    hooked = local_account.ok(
+        "PATCH", f"/v1/cues/{made['id']}", {"on_failure": {"webhook": "https://a.example"}}
+    )
+    assert "on_failure.webhook" in hooked["warning"]
 
 
 @pytest.mark.parametrize(
@@ -56,7 +67,9 @@ def test_a_cue_on_the_wire(local_account: ServerClient) -> None:
         ({"name": "x" * 256}, 422, "validation_error"),
         ({"name": 1}, 422, "validation_error"),
         ({"payload": []}, 422, "validation_error"),
-        ({"payload": {"x": "\0"}}, 500, "internal_error"),
+        ({"payload": {"x": ["\0"]}}, 400, "invalid_payload"),
+        ({"payload": {"x": "\ud800"}}, 500, "internal_error"),
+        ({"description": "\0"}, 500, "internal_error"),
         ({"transport": "pigeon"}, 422, "validation_error"),
         ({"transport": "webhook"}, 422, "validation_error"),
         ({"callback": {"transport": "worker"}}, 422, "validation_error"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import threading
 import time
@@ -18,6 +19,7 @@ from support.local_server import LocalServerProcess, local_account, local_server
 from support.server_client import ServerClient
 
 __all__ = ["local_account", "local_server", "shared_local_server"]
+RACED_ROWS = 1000 if os.environ.get("CUEWORKER_SOAK") == "1" else 100
 
 
 def test_claimable_lists_the_oldest_first_and_filters_before_its_limit(
@@ -75,7 +77,7 @@ def test_claim_next_takes_the_oldest(local_account: ServerClient) -> None:
 
 def test_racing_claimers_get_each_execution_once(local_account: ServerClient) -> None:
     cue = local_account.cue()
-    fired = [local_account.fire(cue) for _ in range(300)]
+    fired = [local_account.fire(cue) for _ in range(RACED_ROWS)]
     start = threading.Barrier(16)
 
     def claim_all(number: int) -> list[str]:
@@ -97,6 +99,7 @@ def test_racing_claimers_get_each_execution_once(local_account: ServerClient) ->
     with ThreadPoolExecutor(16) as pool:
         grants = Counter(execution for granted in pool.map(claim_all, range(16)) for execution in granted)
     assert grants == Counter(fired)
+    print(f"16 claimers, {RACED_ROWS} rows: {sum(grants.values())} grants, none twice")
 
 
 def test_a_heartbeat_is_the_owners(local_account: ServerClient) -> None:
@@ -170,7 +173,7 @@ def test_clients_that_hang_up_leave_the_server_well(local_server: LocalServerPro
 def test_replay_makes_a_new_execution_with_the_same_payload(local_account: ServerClient) -> None:
     execution = local_account.fire(local_account.cue(payload={"a": 1}), payload_override={"b": 2})
     early = local_account.call("POST", f"/v1/executions/{execution}/replay")
-    assert early.status_code == 409
+    assert (early.status_code, early.json()["error"]["code"]) == (409, "execution_in_flight")
     local_account.claim(execution)
     local_account.ok("POST", f"/v1/executions/{execution}/outcome", {"success": False})
     replay = local_account.ok("POST", f"/v1/executions/{execution}/replay")
@@ -195,6 +198,12 @@ def test_executions_can_be_found_by_what_they_are(local_account: ServerClient) -
     assert ids(f"cue_id={cue}") == fired[::-1]
     assert ids("worker_id=v&status=delivering") == [fired[1]]
     assert ids("worker_id=w&status=delivering") == []
+    assert ids("triggered_by=manual_fire&status=success") == [fired[0]]
+    assert ids("triggered_by=schedule") == []
+    assert ids("worker_id=me&status=delivering") == [fired[1]]
+    mine = {"Authorization": f"Bearer {local_account.api_key}", "X-Worker-Id": "w"}
+    me = local_account.ok("GET", "/v1/executions?worker_id=me", headers=mine)
+    assert [row["id"] for row in me["executions"]] == [fired[0]]
     assert ids("status__in=success,delivering") == [fired[1], fired[0]]
     assert ids("outcome_state=reported_success") == [fired[0]]
     page = local_account.ok("GET", "/v1/executions?limit=3&offset=1")

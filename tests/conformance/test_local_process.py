@@ -21,8 +21,10 @@ import pytest
 import requests
 from cueworker.local import LocalServer, discover
 from support.local_server import API_KEY, LocalServerProcess, local_server
+from support.waiting import until
 
 __all__ = ["local_server"]
+RACED_ROWS = 1000 if os.environ.get("CUEWORKER_SOAK") == "1" else 60
 
 
 def _mode(path: Path) -> int:
@@ -109,6 +111,49 @@ def test_acknowledged_writes_survive_a_kill(tmp_path: Path) -> None:
             kept += [row["id"] for row in page]
         assert set(acknowledged) <= set(kept)
         assert len(kept) <= len(acknowledged) + 4  # at most one unacknowledged write for each writer
+
+
+def test_claims_race_through_kills_and_none_is_granted_twice(tmp_path: Path) -> None:
+    server = LocalServerProcess(tmp_path, take_back_after=600).start()
+    cue = server.cue()
+    fired = [server.fire(cue) for _ in range(RACED_ROWS)]
+    grants: list[str] = []
+    killing = iter(range(RACED_ROWS // 3, RACED_ROWS, RACED_ROWS // 3))
+    turns = [threading.Barrier(17) for _ in range(4)]
+
+    def claim_until_it_dies(number: int) -> None:
+        for turn in turns[:-1]:
+            turn.wait(60)
+            session = requests.Session()
+            session.headers["Authorization"] = f"Bearer {server.api_key}"
+            with contextlib.suppress(requests.RequestException):
+                for execution in fired[number % 7 :] + fired[: number % 7]:
+                    path = f"{server.url}/v1/executions/{execution}/claim"
+                    answer = session.post(path, json={"worker_id": f"w{number}"}, timeout=20)
+                    if answer.status_code == 200:
+                        grants.append(answer.json()["execution_id"])
+            session.close()
+            turns[-1].wait(60)
+
+    with ThreadPoolExecutor(16) as pool:
+        claimers = [pool.submit(claim_until_it_dies, number) for number in range(16)]
+        for turn in turns[:-1]:
+            turn.wait(60)
+            if (until_then := next(killing, None)) is not None:
+                until(lambda: len(grants) >= until_then, "some are granted")
+                server.kill()
+            turns[-1].wait(60)
+            if until_then is not None:
+                server.start()
+        for claimer in claimers:
+            claimer.result(60)
+    assert len(grants) == len(set(grants)), "granted twice"
+    delivering = server.ok("GET", "/v1/executions?status=delivering&limit=1")["total"]
+    assert delivering == RACED_ROWS
+    # What was granted without its answer arriving was in flight at a kill: one for each claimer at most.
+    assert RACED_ROWS - 2 * 16 <= len(grants) <= RACED_ROWS
+    print(f"{RACED_ROWS} rows, 16 claimers, 2 kills: {len(grants)} grants answered, none twice")
+    server.stop()
 
 
 def test_a_restart_fires_what_was_missed_once(tmp_path: Path) -> None:

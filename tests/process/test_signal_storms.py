@@ -15,7 +15,10 @@ from support.pool import SETTLED, Pool, end
 from support.waiting import until
 
 SEEDS = range(60) if os.environ.get("CUEWORKER_SOAK") == "1" else range(4)
-TO_SUPERVISOR = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1, signal.SIGQUIT)
+TO_SUPERVISOR = (
+    *(signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1, signal.SIGQUIT),
+    *(signal.SIGTSTP, signal.SIGCONT, signal.SIGTTIN, signal.SIGTTOU),
+)
 # The last one asks for an end; before it, anything may come.
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 GRACE, KILL_GRACE = 2.0, 1.0

@@ -25,7 +25,7 @@ SEEDS = [*range(IN_SUITE), *(pytest.param(seed, marks=pytest.mark.soak) for seed
 EXECUTIONS = 16
 SHORT_LEASE = 3.0
 RECORDED_WITHIN = 90.0
-"""Seconds: a bad key holds claims for 10, and refusals without a time double their pause up to 30."""
+"""Seconds: refusals without a time, and of the key, double their pause up to 30."""
 
 WORK = """
 echo "$CUEAPI_EXECUTION_ID" >> "$FOLDER/begun"

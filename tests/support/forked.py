@@ -42,6 +42,10 @@ class Forked:
         assert self.wait() == 0, said.decode() or f"the forked process ended with {self.code}"
         return json.loads(said)
 
+    def fileno(self) -> int:
+        """Readable as soon as `result` has something to return."""
+        return self._reader
+
     def kill(self, signum: signal.Signals = signal.SIGKILL) -> None:
         """Send a signal, if the process has not been waited for."""
         if self.code is None:

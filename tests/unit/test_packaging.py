@@ -16,6 +16,14 @@ import pytest
 from support.repository import ROOT, project, rooms
 
 ROOMS = rooms()
+PACKAGES = sorted(
+    {
+        path.parent.relative_to(ROOT).as_posix()
+        for room in ROOMS
+        for path in (ROOT / room).rglob("__init__.py")
+    }
+)
+"""The rooms, and the folders in them that are packages of their own."""
 
 
 def modules() -> list[str]:
@@ -67,7 +75,7 @@ def run_from(wheel: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_folders_packages_and_links_are_the_same() -> None:
     setup: dict[str, Any] = project()["tool"]["setuptools"]
-    expected = {f"cueworker.{room}": room for room in ROOMS}
+    expected = {f"cueworker.{folder.replace('/', '.')}": folder for folder in PACKAGES}
     assert sorted(setup["packages"]) == sorted(expected)
     assert setup["package-dir"] == expected
     links = {path.name: os.readlink(path) for path in (ROOT / "typings" / "cueworker").iterdir()}
@@ -75,9 +83,11 @@ def test_folders_packages_and_links_are_the_same() -> None:
 
 
 def test_a_room_has_no_folder_that_nobody_packs() -> None:
-    """A subfolder with modules would be a package of its own, with an entry in both lists."""
-    nested = [path for room in ROOMS for path in (ROOT / room).glob("*/**/*.py")]
-    assert not nested
+    """A subfolder with modules is a package of its own, with an entry in both lists."""
+    modules_in = {
+        path.parent.relative_to(ROOT).as_posix() for room in ROOMS for path in (ROOT / room).rglob("*.py")
+    }
+    assert sorted(modules_in) == PACKAGES
 
 
 def test_every_module_of_the_wheel_can_be_imported(wheel: Path) -> None:

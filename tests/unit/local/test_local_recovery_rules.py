@@ -90,6 +90,22 @@ def test_rule_1_ends_when_the_attempts_are_used_up_and_a_late_report_still_count
     world(scenario)
 
 
+def test_with_the_cores_quirks_a_lost_lease_is_tried_as_a_webhook_until_it_has_failed(world: World) -> None:
+    def scenario(db: sqlite3.Connection, execution: str) -> None:
+        rules = Rules(quirks="core")
+        seen = []
+        executions.claim(db, 1, execution, "w", now=START)
+        for minute in range(15):
+            recovery.take_back(db, rules, now=START + 301 + 60 * minute)
+            seen.append(_status(db, execution))
+        assert seen == ["retrying", *["retry_ready"] * 6, *["failed"] * 8]
+        report = outcomes.parse_outcome({"success": True})
+        outcomes.record(db, 1, execution, report, unstorable=False, now=START + 2000)
+        assert _status(db, execution) == "success"
+
+    world(scenario)
+
+
 def test_rule_2_a_silent_worker_loses_an_old_claim_though_it_renews_it(world: World) -> None:
     def scenario(db: sqlite3.Connection, execution: str) -> None:
         executions.claim(db, 1, execution, "w", now=START)

@@ -71,7 +71,7 @@ def test_a_commit_that_fails_fails_every_answer_and_leaves_nothing(tmp_path: Pat
         async def request() -> None:
             with store.writing() as db:
                 db.execute("PRAGMA defer_foreign_keys = ON")  # the violation shows at the commit only
-                db.execute("INSERT INTO keys VALUES ('hash', 999, 0)")
+                db.execute("INSERT INTO keys (hash, account, created_at) VALUES ('hash', 999, 0)")
             await store.settled()
 
         results = await asyncio.gather(request(), asyncio.sleep(0), return_exceptions=True)

@@ -36,3 +36,28 @@ def test_an_absurd_key_is_refused_and_the_old_one_stays() -> None:
     with pytest.raises(ValueError, match="do not fit"):
         account.publish("k" * 10_000, "http://h")
     assert account.read() == ("key", "http://h")
+
+
+def test_a_refusal_holds_until_the_key_is_taken_or_another_comes() -> None:
+    account = Account("key", "http://h")
+    assert not account.is_refused
+    account.refuse("key", "http://h")
+    assert account.is_refused
+    account.accept("key", "http://h")
+    assert not account.is_refused
+    account.refuse("key", "http://h")
+    account.publish("another", "http://h")
+    assert not account.is_refused
+
+
+def test_what_becomes_of_a_key_that_is_not_the_pools_any_more_is_no_matter() -> None:
+    account = Account("old", "http://h")
+    account.publish("new", "http://h")
+    account.refuse("old", "http://h")
+    assert not account.is_refused
+    account.refuse("new", "http://h")
+    account.accept("old", "http://h")
+    assert account.is_refused
+    account.publish("old", "http://h")
+    account.publish("new", "http://h")
+    assert account.is_refused, "the same key again is as bad as it was"

@@ -6,7 +6,7 @@ import math
 import time
 
 from cueworker.pool import Board, SlotState
-from cueworker.pool.board import MAX_WORKERS, NOBODY, STEWARD, fingerprint
+from cueworker.pool.board import MAX_WORKERS, NOBODY, STEWARD, Leaving, fingerprint
 from hypothesis import given
 from hypothesis import strategies as st
 from support.forked import forked
@@ -136,3 +136,57 @@ def test_no_reader_sees_half_of_a_value() -> None:
         for _ in range(20_000):
             seen |= board.held()
     assert seen == {ONE, OTHER}
+
+
+def test_a_cancellation_is_of_one_execution_and_no_other() -> None:
+    board = Board(2)
+    board.hold(0, ONE)
+    board.cancel(0, ONE)
+    assert board.is_cancelled(0, ONE)
+    assert not board.is_cancelled(0, OTHER)
+    assert not board.is_cancelled(1, ONE)
+
+
+def test_a_cancellation_that_comes_too_late_is_not_the_next_ones() -> None:
+    board = Board(1)
+    board.hold(0, ONE)
+    board.hold(0, NOBODY)
+    board.cancel(0, ONE)
+    assert not board.is_cancelled(0, OTHER)
+    board.hold(0, OTHER)
+    assert not board.is_cancelled(0, OTHER)
+    # The same one again, which the server gave out once more: that one nobody has cancelled.
+    board.cancel(0, ONE)
+    board.hold(0, ONE)
+    assert not board.is_cancelled(0, ONE)
+
+
+def test_an_executions_times_go_with_it() -> None:
+    board = Board(1)
+    board.hold(0, ONE)
+    board.set_times(0, 3.0, 8.0)
+    board.set_lease_until(0, 300.0)
+    assert (board.started(0), board.deadline(0), board.lease_until(0)) == (3.0, 8.0, 300.0)
+    board.hold(0, OTHER)
+    assert (board.started(0), board.deadline(0), board.lease_until(0)) == (math.inf, math.inf, math.inf)
+
+
+def test_what_a_process_has_come_to_goes_with_it() -> None:
+    board = Board(1)
+    board.set_done(0, 7)
+    board.set_leaving(0, Leaving.MEMORY)
+    assert (board.done(0), board.leaving(0)) == (7, Leaving.MEMORY)
+    board.reset(0)
+    assert (board.done(0), board.leaving(0)) == (0, Leaving.NO)
+
+
+def test_a_pause_is_the_pools_and_outlives_every_process_of_it() -> None:
+    board = Board(1)
+    assert not board.paused
+    board.set_paused(True)
+    board.reset(0)
+    board.reset(STEWARD)
+    board.resize(5)
+    assert board.paused
+    board.set_paused(False)
+    assert not board.paused

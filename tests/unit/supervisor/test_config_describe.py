@@ -37,6 +37,7 @@ handlers:
 configuration   {path}
 server          https://api.cueapi.ai
 api key         …cdef from api_key in {path}
+key refused     claim nothing until there is another key
 worker id       lamp
 workers         4
 state dir       /var/lib/lamp
@@ -76,10 +77,13 @@ warnings
 
 def test_a_short_key_is_not_shown_at_all(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
-    path.write_text("worker_id: w\npoll_interval: 5\nemail: a@example.org\nhandlers: {a: b}\n")
+    path.write_text(
+        "worker_id: w\npoll_interval: 5\nemail: a@example.org\nmax_memory: 1.5G\nmax_age: 1d\nhandlers: {a: b}\n"
+    )
     environ = {"HOME": str(tmp_path), "CUEAPI_API_KEY": "hush-hush"}
     lines = describe(load_config(path, Overrides(), environ)).splitlines()
     assert "api key         … from CUEAPI_API_KEY" in lines
     assert "polling         every 5 s when idle" in lines
     assert "email           a@example.org" in lines
+    assert "recycling       a worker after 1536 MiB of its own memory, 86400 s, each within 10%" in lines
     assert lines[-1] == "  lease lost    kill"

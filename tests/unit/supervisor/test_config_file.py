@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from cueworker.pool.handler import ArgvCommand, PastedCommand, ShellCommand
+from cueworker.pool.recycling import Limits
 from cueworker.supervisor.config import LoadedConfig, Overrides, load_config
 
 KEY = "cue_sk_0123456789abcdef0123456789abcdef"
@@ -251,3 +252,10 @@ def test_a_relative_path_to_the_file_gives_an_absolute_base(
     settings = load_config(Path("c.yaml"), Overrides(), {"HOME": "/"}).settings
     assert settings.state_dir == tmp_path / "state"
     assert settings.handlers["say"].base_dir == str(tmp_path)
+
+
+def test_when_a_worker_is_replaced(tmp_path: Path) -> None:
+    settings = load(tmp_path, minimal("max_executions: 1000", "max_memory: 512M", "max_age: 1d")).settings
+    assert settings.limits == Limits(executions=1000, memory=512 << 20, age=86400.0)
+    assert load(tmp_path, minimal()).settings.limits == Limits()
+    assert load(tmp_path, minimal("max_memory: 536870912")).settings.limits.memory == 512 << 20
