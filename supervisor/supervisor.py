@@ -393,10 +393,9 @@ class Supervisor:
         process_tree.reap(self._on_exit)
 
     def _on_exit(self, pid: int, returncode: int) -> None:
-        if pid in self._bystanders:
-            # Its number may be anybody's from now on.
-            self._bystanders.discard(pid)
-            return
+        is_bystander = pid in self._bystanders
+        # Its number may be anybody's from now on.
+        self._bystanders.discard(pid)
         if self._local is not None and pid == self._local.pid:
             self._local.reaped(returncode)
             if not self._is_last():
@@ -412,7 +411,7 @@ class Supervisor:
             if slot.child is not None and slot.child.pid == pid:
                 self._on_slot_exit(slot, slot.child, returncode)
                 return
-        if returncode == -signal.SIGKILL:
+        if returncode == -signal.SIGKILL and not is_bystander:
             self._counts.add(SWEPT)
 
     def _on_slot_exit(self, slot: SlotProcess, child: Child, returncode: int) -> None:
