@@ -65,6 +65,10 @@ def _pool(settings: Settings, path: Path | None, server: str, api_key: str) -> I
     yield _line("worker id", settings.worker_id)
     yield _line("workers", str(settings.workers))
     yield _line("state dir", str(settings.state_dir))
+    if settings.log.file is not None:
+        yield _line("log file", str(settings.log.file))
+    if not settings.redact:
+        yield _line("redact", "false: secrets stay in handlers' output and in reports")
     yield _line("polling", polling)
     yield _line("heartbeat", f"every {_seconds(settings.heartbeat_interval)}")
     yield _line(
