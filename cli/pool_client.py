@@ -136,6 +136,5 @@ def find_state_dir(config: Path | None, state_dir: Path | None) -> Path:
     except NoConfig:
         return default_state_dir(socket.gethostname(), os.environ)
     from ..supervisor.config_state_dir import read_state_dir
-    from ..supervisor.config_top import Overrides
 
-    return read_state_dir(path, Overrides()).absolute()
+    return read_state_dir(path).absolute()

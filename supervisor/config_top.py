@@ -101,10 +101,6 @@ class Top:
             redact=logs.redact(),
         )
 
-    def state_dir(self) -> Path:
-        """The state directory alone, for those who look for a running pool."""
-        return self._state_dir(self._worker_id())
-
     def on_lease_lost(self) -> OnLeaseLost:
         """What handlers do that do not say otherwise."""
         return self._get("on_lease_lost", ON_LEASE_LOST) or "kill"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -71,6 +72,7 @@ def _shows(operator: Operator, execution_id: str) -> None:
     output.parent.mkdir(parents=True)
     output.write_text("step one\nstep two\n")
     first, second = operator.does("top", "--frames", "2", "--interval", "0.1").split("\ntest-pool ")
+    assert re.search(r" waiter .* \d+% +\d+[KM] +\d", first), first
     assert "| step two" in first and "| step two" in second
     assert "step one" in operator.does("top", "--frames", "1", "--lines", "2")
 
