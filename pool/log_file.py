@@ -21,7 +21,7 @@ from .append import append
 
 _PATIENCE = 0.2
 _IMPATIENT_FOR = 5.0
-"""Seconds that a line waits for the lock; and for how long none waits after one has in vain, unless it is had before."""
+"""Seconds that a line waits for the lock; and for how long none waits after one has in vain, or until it is had."""
 
 _PAUSE = 0.0005
 
