@@ -19,9 +19,9 @@ from pathlib import Path
 
 from .append import append
 
-_PATIENCE = 0.05
-_IMPATIENT_FOR = 10.0
-"""Seconds that a line waits for the lock; and for how long none waits after one has in vain."""
+_PATIENCE = 0.2
+_IMPATIENT_FOR = 5.0
+"""Seconds that a line waits for the lock; and for how long none waits after one has in vain, or until it is had."""
 
 _PAUSE = 0.0005
 
@@ -107,6 +107,7 @@ class LogFile:
         while True:
             try:
                 fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._impatient_until = 0.0
                 return True
             except OSError as error:
                 now = time.monotonic()

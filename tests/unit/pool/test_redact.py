@@ -9,7 +9,6 @@ import shlex
 import urllib.parse
 from typing import Any
 
-import pytest
 from cueworker.outcome import Report
 from cueworker.pool.redact import Redactor
 from hypothesis import example, given, settings
@@ -132,51 +131,49 @@ def test_any_bytes_pass_a_redactor_that_knows_no_secret(pieces: list[bytes]) -> 
         assert Redactor().data(data) == data
 
 
-@pytest.mark.parametrize(
-    ("text", "redacted"),
-    [
-        ("GET / Authorization: Bearer abc.def\r\nHost: x", "GET / Authorization: [redacted]\r\nHost: x"),
-        ("{'authorization': 'Basic eHl6', 'a': 1}", "{'authorization': '[redacted]', 'a': 1}"),
-        (r"{\"Authorization\": \"t\"}", r"{\"Authorization\": \"[redacted]" + '"}'),
-        ('curl -H "Authorization:token"', 'curl -H "Authorization:[redacted]"'),
-        ("sent Bearer 0123456789abcdef, ok", "sent Bearer [redacted], ok"),
-        ("key cue_sk_0123456789abcdef.", "key cue_sk_[redacted]."),
-        ("the bearer of news", "the bearer of news"),
-        ("authorization\nnone: x", "authorization\nnone: x"),
-        ("author", "author"),
-    ],
-)
-def test_what_looks_like_a_credential_goes_whoever_it_belongs_to(text: str, redacted: str) -> None:
-    assert Redactor().text(text) == redacted
+CREDENTIALS = {
+    "GET / Authorization: Bearer abc.def\r\nHost: x": "GET / Authorization: [redacted]\r\nHost: x",
+    "{'authorization': 'Basic eHl6', 'a': 1}": "{'authorization': '[redacted]', 'a': 1}",
+    r"{\"Authorization\": \"t\"}": r"{\"Authorization\": \"[redacted]" + '"}',
+    'curl -H "Authorization:token"': 'curl -H "Authorization:[redacted]"',
+    "sent Bearer 0123456789abcdef, ok": "sent Bearer [redacted], ok",
+    "key cue_sk_0123456789abcdef.": "key cue_sk_[redacted].",
+    "the bearer of news": "the bearer of news",
+    "authorization\nnone: x": "authorization\nnone: x",
+    "author": "author",
+}
+
+
+def test_what_looks_like_a_credential_goes_whoever_it_belongs_to() -> None:
+    assert {text: Redactor().text(text) for text in CREDENTIALS} == CREDENTIALS
 
 
 SECRET = 'pässwörd with "quotes", it\'s $x & a\\b\nline two of it'
+ENCODED = base64.b64encode(SECRET.encode()).decode()
+WAYS = [
+    SECRET,
+    json.dumps({"a": SECRET}),
+    json.dumps([SECRET], ensure_ascii=False),
+    repr({"PASSWORD": SECRET}),
+    f"PASSWORD={shlex.quote(SECRET)}",
+    urllib.parse.urlencode({"p": SECRET}),
+    "https://host/" + urllib.parse.quote(SECRET),
+    ENCODED,
+    base64.b64encode(SECRET.encode() + b"\n").decode(),
+    "\n".join(f"  > {line}" for line in SECRET.split("\n")),
+]
 
 
-@pytest.mark.parametrize(
-    "written",
-    [
-        SECRET,
-        json.dumps({"a": SECRET}),
-        json.dumps([SECRET], ensure_ascii=False),
-        repr({"PASSWORD": SECRET}),
-        f"PASSWORD={shlex.quote(SECRET)}",
-        urllib.parse.urlencode({"p": SECRET}),
-        "https://host/" + urllib.parse.quote(SECRET),
-        base64.b64encode(SECRET.encode()).decode(),
-        base64.b64encode(SECRET.encode() + b"\n").decode(),
-        "\n".join(f"  > {line}" for line in SECRET.split("\n")),
-    ],
-)
-def test_a_value_is_found_in_the_ways_that_programs_write_it(written: str) -> None:
-    redacted = Redactor([SECRET]).text(written)
-    assert "[redacted]" in redacted
-    left = [
-        part
-        for part in ("rd with", "$x", "a\\b", "two of", "d%20with", "d+with", "HdpdGgg")
-        if part in redacted
-    ]
-    assert left == []
+def test_a_value_is_found_in_the_ways_that_programs_write_it() -> None:
+    for written in WAYS:
+        redacted = Redactor([SECRET]).text(written)
+        assert "[redacted]" in redacted
+        left = [
+            part
+            for part in ("rd with", "$x", "a\\b", "two of", "d%20with", "d+with", ENCODED[4:20])
+            if part in redacted
+        ]
+        assert left == []
 
 
 def test_short_values_are_words_and_are_not_searched_for() -> None:
