@@ -27,8 +27,14 @@ def check(
 ) -> None:
     """Validate the configuration and show what would run.
 
-    Every error is shown, with file:line:column and what to do. Exit code 0: all is well; 78: an error, or a handler
-    whose command is refused (the others would run).
+    Every error is shown, with file:line:column and what to do. `cueworker run` tries one handler, `cueworker doctor`
+    looks at the machine and the server as well.
+
+    \b
+      cueworker check
+      cueworker check --config /etc/cueworker/cueworker.yaml --workers 16
+
+    Exit codes: 0 all is well; 78 an error, or a handler whose command is refused (the others would run).
     """
     overrides = Overrides(
         workers=workers,

@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 
 from ..client import CueAPI
+from ..client.transport import Timeout
 from ..local.discovery import LocalServer, discover
 from ..pool.settings import DEFAULT_API_BASE
 from ..pool.state_dir import StateDir
@@ -15,8 +16,10 @@ from ..supervisor.config_paths import default_state_dir
 from ..supervisor.credentials import resolve_api_key
 from ..supervisor.local_child import PENDING_BASE, PENDING_KEY
 
+PATIENT: Timeout = (10, 30)
 
-def connect(config: Path | None, state_dir: Path | None) -> CueAPI:
+
+def connect(config: Path | None, state_dir: Path | None, timeout: Timeout = PATIENT) -> CueAPI:
     """A client for the server that the pool with this configuration and state directory talks to.
 
     Raises ConfigError when there is neither a running local server nor an API key.
@@ -24,15 +27,15 @@ def connect(config: Path | None, state_dir: Path | None) -> CueAPI:
     try:
         path = find_config(config, os.environ, Path.cwd())
     except NoConfig:
-        return _without_config(state_dir)
+        return _without_config(state_dir, timeout)
     pending = load_config(
         path, Overrides(state_dir=state_dir, api_key=PENDING_KEY, api_base=PENDING_BASE)
     ).settings
     local = _local(pending.state_dir)
     if local is not None:
-        return CueAPI(local.api_key, base_url=local.url)
+        return CueAPI(local.api_key, base_url=local.url, timeout=timeout)
     settings = load_config(path, Overrides(state_dir=state_dir)).settings
-    return CueAPI(settings.api_key, base_url=settings.api_base)
+    return CueAPI(settings.api_key, base_url=settings.api_base, timeout=timeout)
 
 
 def running_local_server(config: Path | None, state_dir: Path | None) -> LocalServer | None:
@@ -45,12 +48,12 @@ def running_local_server(config: Path | None, state_dir: Path | None) -> LocalSe
         return _local(state_dir or default_state_dir(socket.gethostname(), os.environ))
 
 
-def _without_config(state_dir: Path | None) -> CueAPI:
+def _without_config(state_dir: Path | None, timeout: Timeout) -> CueAPI:
     local = _local(state_dir or default_state_dir(socket.gethostname(), os.environ))
     if local is not None:
-        return CueAPI(local.api_key, base_url=local.url)
+        return CueAPI(local.api_key, base_url=local.url, timeout=timeout)
     credentials = resolve_api_key(None, os.environ)
-    return CueAPI(credentials.api_key, base_url=credentials.api_base or DEFAULT_API_BASE)
+    return CueAPI(credentials.api_key, base_url=credentials.api_base or DEFAULT_API_BASE, timeout=timeout)
 
 
 def _local(state_dir: Path) -> LocalServer | None:

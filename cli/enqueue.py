@@ -12,6 +12,7 @@ import click
 
 from ..client import Conflict, CueAPI, CueAPIError
 from ..supervisor.config import ConfigError
+from . import payload as payloads
 from .connection import connect
 
 EXIT_FAILED = 1
@@ -29,9 +30,7 @@ _PAGE = 100
 
 @click.command()
 @click.argument("task")
-@click.option(
-    "--payload", metavar="JSON|@FILE", help="A JSON object, or @ and the name of a file that holds one."
-)
+@click.option("--payload", metavar=payloads.METAVAR, help=payloads.HELP)
 @click.option(
     "--wait", is_flag=True, help="Wait for the outcome and show it; exit code 1 unless it is a success."
 )
@@ -54,10 +53,18 @@ def enqueue(
 ) -> None:
     """Run TASK once, now, on whichever pool has a handler for it.
 
-    Makes the worker cue of the task if there is none, fires it with the payload, and prints the execution's id.
+    Makes the worker cue of the task if there is none, fires it with the payload, and prints the execution's id. The
+    server is that of the configuration, or the pool's own while one with --local runs.
+
+    \b
+      cueworker enqueue greet --payload '{"name": "Ada"}' --wait
+      cueworker show "$(cueworker enqueue backup --payload @target.json)"
+
+    Exit codes: 0 done; with --wait 1 unless it is a success; 2 the command line is wrong; 69 the server cannot be
+    asked, or refuses; 78 the configuration is wrong.
     """
     try:
-        override = {**_payload(payload), "task": task}
+        override = {**payloads.read_payload(payload), "task": task}
         with connect(config, state_dir) as api:
             execution = api.cues.fire(_cue_of(api, task), payload_override=override, merge_strategy="replace")
             execution_id = str(execution["id"])
@@ -74,20 +81,6 @@ def enqueue(
         sys.exit(EXIT_UNREACHABLE)
     click.echo(json.dumps(found) if as_json else _in_words(found))
     sys.exit(0 if found["status"] == "success" else EXIT_FAILED)
-
-
-def _payload(text: str | None) -> dict[str, Any]:
-    if text is None:
-        return {}
-    try:
-        value = json.loads(Path(text[1:]).read_bytes() if text.startswith("@") else text)
-    except OSError as error:
-        raise click.BadParameter(f"{text[1:]}: {error.strerror}", param_hint="--payload") from error
-    except (ValueError, RecursionError) as error:
-        raise click.BadParameter(f"not valid JSON: {error}", param_hint="--payload") from error
-    if not isinstance(value, dict):
-        raise click.BadParameter('must be a JSON object such as {"name": "Ada"}', param_hint="--payload")
-    return value
 
 
 def _cue_of(api: CueAPI, task: str) -> str:

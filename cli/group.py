@@ -6,6 +6,7 @@ import importlib
 from typing import NamedTuple
 
 import click
+from click.shell_completion import CompletionItem
 
 
 class _Entry(NamedTuple):
@@ -35,10 +36,32 @@ _SUBCOMMANDS = {
     ),
     "keys": _Entry("cueworker.cli.keys", "keys", "List, make and revoke the embedded server's API keys."),
     "logins": _Entry("cueworker.cli.logins", "logins", "Approve or deny logins at the embedded server."),
+    "logs": _Entry(
+        "cueworker.cli.logs", "logs", "Show the pool's log, or an execution's output; -f follows."
+    ),
+    "events": _Entry(
+        "cueworker.cli.events", "events", "What each event in the log means and what to do about it."
+    ),
+    "run": _Entry("cueworker.cli.run", "run", "Run a handler here and now, without a server."),
+    "history": _Entry("cueworker.cli.history", "history", "Show what became of executions."),
+    "show": _Entry("cueworker.cli.show", "show", "Show everything known of one execution."),
+    "spool": _Entry("cueworker.cli.spool", "spool", "List, retry or drop reports that wait."),
+    "doctor": _Entry(
+        "cueworker.cli.doctor", "doctor", "Check this machine, the configuration and the server."
+    ),
     "dashboard": _Entry(
         "cueworker.cli.dashboard", "dashboard", "Print a link to the embedded server's pages."
     ),
     "serve": _Entry("cueworker.cli.serve", "serve", "Run the embedded CueAPI server by itself."),
+    "completion": _Entry("cueworker.cli.completion", "completion", "Print the shell's completion script."),
+    "install-service": _Entry(
+        "cueworker.cli.install_service",
+        "install_service",
+        "Start a pool with the machine (systemd, launchd).",
+    ),
+    "uninstall-service": _Entry(
+        "cueworker.cli.uninstall_service", "uninstall_service", "Undo install-service."
+    ),
 }
 
 
@@ -52,6 +75,15 @@ class _LazyGroup(click.Group):
             return None
         command: click.Command = getattr(importlib.import_module(entry.module), entry.function)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """As click does, without importing every subcommand for its help."""
+        names = [
+            CompletionItem(name, help=entry.summary)
+            for name, entry in _SUBCOMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return names + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -55,6 +55,10 @@ def serve(
 
     Its URL is in DIR/server.json, its key in DIR/api_key; a pool talks to it with `api_base:` and `api_key:`.
     `cueworker-supervise --local` runs one beside its pool.
+
+    \b
+      cueworker serve --state-dir ./cueapi
+      cueworker serve --state-dir ./cueapi --port 0 --rate-limit 60
     """
     from ..local.options import Rules
     from ..local.run import serve as run

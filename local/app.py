@@ -54,7 +54,7 @@ class Endpoint:
             return
         except Refused as refusal:
             await send_refusal(send, refusal, headers)
-        except (sqlite3.Error, ArithmeticError, LookupError, TypeError, ValueError):
+        except (sqlite3.Error, ArithmeticError, LookupError, OSError, TypeError, ValueError):
             log.exception("%s %s failed", scope["method"], scope["path"])
             await send_refusal(send, internal_error(), headers)
         else:

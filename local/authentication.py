@@ -8,8 +8,8 @@ from .keys import digest
 from .site import Site
 
 _ENDED = {
-    "rotated": "This API key has been rotated. Use your new key.",
-    "revoked": "This API key has been revoked.",
+    "rotated": ("key_rotated", "This API key has been rotated. Use your new key."),
+    "revoked": ("key_revoked", "This API key has been revoked."),
 }
 
 
@@ -22,7 +22,12 @@ def authenticate(site: Site, call: Call) -> tuple[int, Caller]:
         site.keys.used(hashed, now=call.now)
         return account, Caller(token, hashed, session=False)
     if ended := site.keys.ended(hashed):
-        raise Refused(401, f"key_{ended}", _ENDED[ended])
+        raise key_ended(ended)
     if (account := site.sessions.account_of(token, now=call.now)) is not None:
         return account, Caller(token, hashed, session=True)
     raise Refused(401, "invalid_api_key", "Invalid API key")
+
+
+def key_ended(how: str) -> Refused:
+    """The 401 for a key that was `revoked` or `rotated`."""
+    return Refused(401, *_ENDED[how])

@@ -110,8 +110,14 @@ class KeyRing:
         assert self._own is not None
         key = self._own.read()
         if key is None or self.ended(digest(key)):
-            key = new_key()
-            self._own.write(key)
+            return self._make_own(db, account, now=now)
+        self.add(db, account, key, label=OWN_LABEL, now=now)
+        return key
+
+    def _make_own(self, db: sqlite3.Connection, account: int, *, now: float) -> str:
+        assert self._own is not None
+        key = new_key()
+        self._own.write(key)
         self.add(db, account, key, label=OWN_LABEL, now=now)
         return key
 
@@ -144,9 +150,9 @@ class KeyRing:
         if row is None:
             raise Refused(404, "key_not_found", "Key not found")
         own = self._is_own(row["hash"])
-        self._end(db, row["hash"], "revoked", now=now)
         if own:
-            self.add_own(db, account, now=now)
+            self._make_own(db, account, now=now)
+        self._end(db, row["hash"], "revoked", now=now)
         return own
 
     def rotate(self, db: sqlite3.Connection, account: int, old: str | None, *, now: float) -> str:
@@ -160,12 +166,12 @@ class KeyRing:
             " ORDER BY created_at",
             (account, old),
         ).fetchall()
-        key, own = new_key(), any(self._is_own(row["hash"]) for row in rows)
+        key = new_key()
+        if self._own is not None and any(self._is_own(row["hash"]) for row in rows):
+            self._own.write(key)  # first: if it cannot be written, the old key stays good
         self.add(db, account, key, label=rows[0]["label"] if rows else "", now=now)
         for row in rows:
             self._end(db, row["hash"], "rotated", now=now)
-        if own and self._own is not None:
-            self._own.write(key)
         return key
 
     def _is_own(self, key_digest: str) -> bool:

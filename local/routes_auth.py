@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from . import logins, usage
+from .authentication import key_ended
 from .call import Answer, Call
-from .errors import Refused, bad_request
+from .errors import bad_request
 from .keys import digest, email_of, new_key
 from .outcomes import refuse_unstorable
 from .site import Site
@@ -84,7 +85,7 @@ async def reveal_key(site: Site, call: Call) -> Answer:
         return Answer({"api_key": call.caller.token})
     key = site.sessions.key_of(call.caller.token)
     if ended := site.keys.ended(digest(key)):
-        raise Refused(401, f"key_{ended}", f"The key of this session was {ended}. Log in again.")
+        raise key_ended(ended)
     with site.store.writing() as db:
         label = f"login of {email_of(db, call.account)}"
         site.keys.add(db, call.account, key, label=label, now=call.now)

@@ -1,6 +1,7 @@
 """The outcome of one execution: ending, outcome file, verdict, and the report the server will take."""
 
 from .ending import Ending, EndingKind
+from .explain import FieldFate, FieldVerdict, explain
 from .file import OutcomeFile, parse_outcome, read_outcome_file
 from .fit import fit
 from .report import WORKER_ENTRY, Report
@@ -18,4 +19,7 @@ __all__ = [
     "WORKER_ENTRY",
     "fit",
     "shrink",
+    "explain",
+    "FieldFate",
+    "FieldVerdict",
 ]

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .fields import validate
+from .fields import bounded_names, validate
 
 MAX_BYTES = 10_240
 """The largest outcome file that counts (protocol: "The handler's side")."""
@@ -36,6 +36,8 @@ class OutcomeFile:
     """Why nothing in the file counts: a stable code such as `outcome_file_too_large`, then words."""
     dropped_fields: tuple[str, ...] = ()
     """Names of fields that were unknown, ill-typed or too long; bounded in count and length."""
+    objections: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Why each dropped field was dropped, in words."""
     present: bool = field(kw_only=True)
     """False when there is no file or nothing but whitespace in it."""
 
@@ -86,8 +88,9 @@ def parse_outcome(raw: bytes) -> OutcomeFile:
         return _refused(_malformed("nested too deeply"))
     if not isinstance(document, dict):
         return _refused("outcome_file_not_an_object")
-    fields, dropped = validate(document)
-    return OutcomeFile(fields, dropped_fields=dropped, present=True)
+    fields, objections = validate(document)
+    dropped = bounded_names(tuple(objections))
+    return OutcomeFile(fields, dropped_fields=dropped, objections=objections, present=True)
 
 
 def _read(descriptor: int) -> bytes:

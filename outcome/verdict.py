@@ -32,7 +32,7 @@ def resolve(ending: Ending, file: OutcomeFile, output: str) -> Report:
     evidence stays attached to that too (it may prove an effect), except after a timeout and where nothing was
     started. Limits of the server are not this function's subject: pass its report to `fit`.
     """
-    consulted = ending.kind not in _NOT_CONSULTED
+    consulted = is_consulted(ending)
     fields: Mapping[str, Any] = file.fields if consulted else {}
     success = _succeeded(ending) and fields.get("success", True)
     dropped = _dropped(file, success) if consulted else []
@@ -50,6 +50,11 @@ def resolve(ending: Ending, file: OutcomeFile, output: str) -> Report:
         metadata=metadata,
         **evidence,
     )
+
+
+def is_consulted(ending: Ending) -> bool:
+    """Whether the outcome file counts after this ending."""
+    return ending.kind not in _NOT_CONSULTED
 
 
 def _succeeded(ending: Ending) -> bool:

@@ -16,6 +16,9 @@ from .board import fingerprint
 from .listing import Resting
 from .offers import OFFER_TTL, Offer
 
+_LONGEST_TIME = 64
+"""Characters of a time that go along: an offer is one datagram."""
+
 
 @dataclass(frozen=True)
 class _Candidate:
@@ -101,4 +104,5 @@ def _offer(row: Mapping[str, Any], now: float) -> Offer:
         task=row["task"],
         offered_at=now,
         payload=json.dumps(row.get("payload") or {}).encode(),
+        scheduled_for=str(row.get("scheduled_for") or "")[:_LONGEST_TIME],
     )

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import os
+from typing import Protocol
 
 HEAD = 2048
 TAIL = 6144
 """Bytes kept of each stream: more than any report takes, so that fitting it decides what is shown."""
 
 _CHUNK = 65536
+
+
+class Kept(Protocol):
+    """What takes a stream's bytes and tells afterwards what was kept of them."""
+
+    def add(self, data: bytes) -> None:
+        """Take in the next bytes; neither blocks nor raises."""
+
+    def text(self) -> str:
+        """What was kept, as text."""
 
 
 class HeadAndTail:
@@ -43,10 +54,10 @@ class HeadAndTail:
 class Pipe:
     """The read end of one of a handler's output pipes. It owns the descriptor."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, kept: Kept | None = None) -> None:
         os.set_blocking(descriptor, False)
         self.descriptor = descriptor
-        self.kept = HeadAndTail()
+        self.kept = kept or HeadAndTail()
         self.open = True
 
     def read(self, chunks: int = 16) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from ..client import BudgetExhausted, CueAPIError, RateLimited, ServerError, ServerUnreachable, Unauthorized
 from ..outcome import Report, shrink
 from .clock import boottime
+from .counted import REPORTS
 from .delivery import Delivery, deliver
 from .events import emit
 from .fates import record_fate
@@ -20,12 +21,17 @@ from .offers import Notices
 from .slot_record import SlotRecords
 from .source import Source
 from .spool import Ownership, Spool, SpoolEntry
+from .spool_notes import SpoolNotes
 from .state_dir import StateDir
 from .steps import Step, reached
+from .tally import Row
 
 RETRY_FIRST = 0.5
 RETRY_LAST = 30.0
 LOOK_EVERY = 5.0
+WISHES_EVERY = 0.5
+"""Seconds between two looks for what an operator wishes, while reports wait."""
+
 WHOLE_FOR = 300.0
 """Seconds that a report which the server answers with 500 is retried whole before it is cut."""
 
@@ -51,12 +57,18 @@ class Courier:
     """Delivers the spool in a thread of its own; the main thread calls `finish` at the end."""
 
     def __init__(
-        self, connect: Callable[[], Source], state_dir: StateDir, spooled: Notices, heartbeat_interval: float
+        self,
+        connect: Callable[[], Source],
+        state_dir: StateDir,
+        spooled: Notices,
+        heartbeat_interval: float,
+        counts: Row,
     ) -> None:
         self._connect = connect
         self._source: Source | None = None
         self._state_dir = state_dir
         self._spool = Spool(state_dir)
+        self._notes = SpoolNotes(state_dir)
         self._records = SlotRecords(state_dir)
         self._heartbeat_interval = heartbeat_interval
         self._attempts: dict[str, _Attempts] = {}
@@ -64,9 +76,13 @@ class Courier:
         self._last_success = 0.0
         self._turn = threading.Lock()
         self._spooled = spooled
+        self._counts = counts
+        self.stuck_since: float | None = None
+        """Since when (`boottime()` seconds) reports wait and none could be delivered. Read by other threads."""
 
     def start(self) -> None:
         """Begin, in a thread of its own."""
+        self._notes.forget_strays()
         threading.Thread(target=self._run, name="courier", daemon=True).start()
 
     def finish(self, give_up: float) -> None:
@@ -84,7 +100,7 @@ class Courier:
         while True:
             with self._turn:
                 next_at = self._deliver_all()
-            select.select([self._spooled], [], [], max(0.02, next_at - boottime()))
+            self._rest(next_at)
             notices = self._spooled.drain()
             if notices:
                 # Handed over: what was a living worker's a moment ago is ours now. With another key, everything may go.
@@ -94,6 +110,15 @@ class Courier:
                         attempts.next_at = 0.0
                 if other_key:
                     self._resume_at = 0.0
+
+    def _rest(self, until: float) -> None:
+        """Wait until then, for a report that is handed over, or for an operator's wish to have one tried now."""
+        while True:
+            left = max(0.02, until - boottime())
+            wait = min(left, WISHES_EVERY) if self._attempts else left
+            handed_over, _, _ = select.select([self._spooled], [], [], wait)
+            if handed_over or boottime() >= until or self._notes.has_wishes():
+                return
 
     def _deliver_all(self) -> float:
         """Send what is due; returns when to look again."""
@@ -109,7 +134,11 @@ class Courier:
         paths = self._spool.paths()
         self._attempts = {path.name: self._attempts.get(path.name, _Attempts()) for path in paths}
         if not paths:
+            self.stuck_since = None
+            self._notes.forget_strays()
             return now + LOOK_EVERY
+        for name in self._notes.take_wishes() & self._attempts.keys():
+            self._attempts[name].next_at = self._resume_at = 0.0
         if now < self._resume_at:
             return self._resume_at
         owned = self._records.owned_by_living_workers()
@@ -152,13 +181,17 @@ class Courier:
         if delivery.fate.is_final:
             reached(Step.ENTRY_ACKNOWLEDGED)
             self._settle(entry, delivery)
-            self._last_success = now
+            self._last_success, self.stuck_since = now, None
             for other in self._attempts.values():
                 other.next_at, other.pause = 0.0, RETRY_FIRST
             return True
         error = delivery.error
         assert error is not None
         attempts.failed(now, error.retry_after)
+        if self.stuck_since is None:
+            self.stuck_since = now
+        wall = time.time()
+        self._notes.failed(entry.execution_id, str(error), wall, wall + attempts.next_at - now)
         if not attempts.told:
             attempts.told = True
             emit("report.waiting", task=entry.task, execution_id=entry.execution_id, reason=error)
@@ -180,8 +213,10 @@ class Courier:
                 attempts.report = smaller
 
     def _settle(self, entry: SpoolEntry, delivery: Delivery) -> None:
+        self._counts.add(REPORTS, delivery.fate.name.lower())
         record_fate(self._state_dir, entry, delivery.fate, waited=time.time() - entry.created)
         self._spool.remove(entry.execution_id)
+        self._notes.forget(entry.execution_id)
         reached(Step.ENTRY_REMOVED)
 
     def _keep_alive(self, entry: SpoolEntry, attempts: _Attempts) -> None:

@@ -19,7 +19,7 @@ EVENTS: dict[str, tuple[int, str]] = {
         _WARNING,
         "{task}: no answer to the claim of {execution_id}, asking whose it is: {reason}",
     ),
-    "execution.started": (_DEBUG, "{task}: {execution_id} runs as pid {pid}"),
+    "execution.started": (_DEBUG, "{task}: {execution_id} runs as pid {handler_pid}"),
     "execution.survivors": (
         _ERROR,
         "{task}: {execution_id} left processes that KILL did not end: {survivors}",
@@ -28,6 +28,7 @@ EVENTS: dict[str, tuple[int, str]] = {
     "execution.lost": (_ERROR, "{task}: {execution_id} was lost with its worker; reporting it as failed"),
     "execution.swept": (_WARNING, "killed {count} leftover process(es) of {what}"),
     "execution.cancelled": (_WARNING, "{task}: an operator cancels {execution_id}"),
+    "execution.left": (_INFO, "{task}: {execution_id} has ended; what it left in the background goes on"),
     "lease.unkept": (_ERROR, "no thread to renew the lease of {execution_id}, trying again: {reason}"),
     # A report's way.
     "report.recorded": (_INFO, "{task}: outcome of {execution_id} recorded"),
@@ -69,6 +70,12 @@ EVENTS: dict[str, tuple[int, str]] = {
     ),
     "login.approved": (_INFO, "{email} approved another API key"),
     "login.failed": (_ERROR, "no other API key by e-mail to {email}, next try in {seconds:.0f} s: {reason}"),
+    "metrics.listening": (_INFO, "metrics at {url}"),
+    "metrics.unavailable": (
+        _WARNING,
+        "metrics cannot be served at {listen}, trying again every second: {reason}",
+    ),
+    "metrics.failed": (_ERROR, "{path} could not be answered: {reason}"),
     # Processes.
     "pool.started": (
         _INFO,
@@ -100,7 +107,11 @@ EVENTS: dict[str, tuple[int, str]] = {
         _WARNING,
         "the supervisor was held up for {seconds:.1f} s; every slot gets a fresh interval",
     ),
-    "slot.started": (_DEBUG, "{name} started as pid {pid}"),
+    "slot.started": (_DEBUG, "{name} started as pid {child_pid}"),
+    "cgroup.used": (_INFO, "each execution gets a cgroup of its own below {path}"),
+    "cgroup.unused": (_DEBUG, "executions get no cgroups: {reason}"),
+    "cgroup.failed": (_ERROR, "an execution runs without the help of {path}: {reason}"),
+    "limits.unenforced": (_WARNING, "{task}: {what}; {reason}"),
     "slot.left": (_DEBUG, "{name} left"),
     "slot.crashed": (_ERROR, "{name} died ({how})"),
     "slot.cannot_boot": (_ERROR, "{name} cannot start ({how}); next try in {seconds:.1f} s"),
@@ -118,6 +129,16 @@ EVENTS: dict[str, tuple[int, str]] = {
     "control.refused": (_WARNING, "a process of user id {uid} asked the control socket; it was refused"),
     "control.failed": (_ERROR, "a request to the control socket met an error: {reason}"),
     "config.warning": (_WARNING, "{problem}"),
+    # The log itself.
+    "log.unwritable": (
+        _ERROR,
+        "the log file {path} cannot be written ({reason}); logging to standard error until it can",
+    ),
+    "log.writable": (_INFO, "the log file {path} is written again"),
+    "log.stuck": (_WARNING, "the log file {path} is due to be set aside and cannot be, growing: {reason}"),
+    "log.reopened": (_INFO, "{signal}: log files reopened"),
+    "logs.unwritable": (_WARNING, "{task}: the output of {execution_id} cannot be logged: {reason}"),
+    "logs.unpruned": (_WARNING, "old logs of executions cannot be removed: {reason}"),
 }
 
 _log = logging.getLogger("cueworker")
@@ -127,4 +148,6 @@ def emit(name: str, /, **facts: Any) -> None:
     """Say that something happened. `facts` fill the event's sentence; KeyError for a name that is not in `EVENTS`."""
     level, words = EVENTS[name]
     if _log.isEnabledFor(level):
-        _log.log(level, "%s  [%s]", words.format(**facts), name, extra={"event": name, "facts": facts})
+        sentence = words.format(**facts)
+        extra = {"event": name, "facts": facts, "words": sentence}
+        _log.log(level, "%s  [%s]", sentence, name, extra=extra)

@@ -11,19 +11,25 @@ import math
 import os
 import time
 from dataclasses import replace
+from typing import NamedTuple
 
 from ..outcome import Ending, EndingKind, OutcomeFile, Report, fit, resolve
 from . import invocation, process_tree, run
 from .board import fingerprint
 from .claiming import Answer, NoLease, claim
 from .clock import boottime
+from .confinement import confined
+from .counted import CLAIMS, DURATION, EXECUTIONS, FAILURE, GRANTED, KILLS, LEASES_LOST, QUEUE_DELAY, SUCCESS
 from .delivery import Fate
 from .errors import CouldNotStart
 from .events import emit
+from .execution_log import ExecutionLog, path_of
 from .handler import Handler
 from .identity import boot_id, start_time
 from .lease import Lease, Loss
 from .offers import Offer
+from .output import Outputs
+from .queued import queued_for
 from .reporting import Reporting
 from .slot_record import Phase, SlotRecord
 from .spool import Ownership
@@ -38,14 +44,24 @@ _HOLD = 5.0
 _ABSENT = OutcomeFile(fields={}, present=False)
 
 
-def take(offer: Offer, context: WorkerContext) -> bool:
-    """Take an offer as far as it goes. Returns when the slot is free again: whether the execution was ours."""
+class Taken(NamedTuple):
+    """What came of an offer."""
+
+    was_ours: bool
+    """Whether there was a lease to run it under."""
+    left: bool = False
+    """Whether processes of the handler go on, as its `background: leave` allows: they are children of this worker,
+    which must run nothing else then."""
+
+
+def take(offer: Offer, context: WorkerContext) -> Taken:
+    """Take an offer as far as it goes. Returns when the slot is free again."""
     reached(Step.OFFER_TAKEN)
     handler = context.settings.handlers.get(offer.task)
     reason = _reason_to_drop(offer, handler, context)
     if reason is not None or handler is None:
         emit("execution.dropped", task=offer.task, execution_id=offer.execution_id, reason=reason)
-        return False
+        return Taken(was_ours=False)
     return _Execution(offer, handler, context).go()
 
 
@@ -74,6 +90,7 @@ class _Execution:
         self._fingerprint = fingerprint(offer.execution_id)
         self._started = boottime()
         self._reporting = Reporting(context, offer, self._started)
+        self._redactor = context.redaction.handlers
         self._record = SlotRecord(
             slot=context.slot,
             phase=Phase.CLAIMING,
@@ -86,18 +103,20 @@ class _Execution:
             claimed_at=time.time(),
         )
 
-    def go(self) -> bool:
-        """All the steps. False if there was no lease to take them under."""
+    def go(self) -> Taken:
+        """All the steps."""
+        left = False
         lease = self._claim() if self._make_files() else None
         if lease is not None:
             self._context.keeper.watch(lease, self._context.stop.wake)
             ended = self._run()
+            left = ended.left
             self._set_stop_by(math.inf)
             self._conclude(ended)
             self._context.keeper.release()
         # Not in a `finally`: what an unforeseen error leaves is for the supervisor to settle.
         self._clear()
-        return lease is not None
+        return Taken(lease is not None, left)
 
     # Claiming.
 
@@ -119,9 +138,11 @@ class _Execution:
         answer = claim(self._context.source, offer.execution_id, self._context.pause, self._on_unsettled)
         if isinstance(answer, Lease):
             emit("execution.claimed", task=offer.task, execution_id=offer.execution_id)
+            self._context.counts.add(CLAIMS, GRANTED, task=offer.task)
             reached(Step.CLAIMED)
             return answer
         emit("execution.refused", task=offer.task, execution_id=offer.execution_id, reason=answer.reason)
+        self._context.counts.add(CLAIMS, answer.answer.value, task=offer.task)
         self._after_no_lease(answer)
         return None
 
@@ -135,6 +156,7 @@ class _Execution:
                 ending = Ending.could_not_start(
                     "the server's answer to the claim was lost; the handler never ran"
                 )
+                self._context.counts.add(EXECUTIONS, ending.kind.value, FAILURE, task=self._offer.task)
                 self._reporting.deliver(ending, fit(resolve(ending, _ABSENT, "")), Ownership.DOUBTFUL)
 
     def _give_back(self, hold: float, reason: str) -> None:
@@ -159,26 +181,37 @@ class _Execution:
             kill_on_lease_loss=self._handler.on_lease_lost == "kill",
         )
         marker = process_tree.marker_value(self._offer.execution_id, str(context.state_dir.root))
-        try:
-            planned = self._prepare(marker)
-            reached(Step.PREPARED)
-            # Written before the start: from here on the handler may have had effects.
-            self._write_record(phase=Phase.RUNNING)
-            reached(Step.RECORDED_RUNNING)
-            # Before the start, too: a handler may stop its worker before that has come to watch it.
-            self._set_stop_by(rules.stop_by(boottime() + rules.timeout, context.keeper.lease))
-            running = run.start(planned, rules, context.stop)
-            began = boottime()
-            context.board.set_times(context.slot, began, began + rules.timeout)
-        except CouldNotStart as error:
-            return run.Ended(Ending.could_not_start(str(error)), "")
-        except OSError as error:
-            return run.Ended(Ending.could_not_start(f"state directory: {error}"), "")
+        with confined(self._handler, context.cgroups, self._offer.execution_id) as confinement:
+            try:
+                planned = self._prepare(marker)
+                self._redactor = context.redaction.of_environment(self._handler, planned.env)
+                reached(Step.PREPARED)
+                # Written before the start: from here on the handler may have had effects.
+                self._write_record(phase=Phase.RUNNING)
+                reached(Step.RECORDED_RUNNING)
+                # Before the start, too: a handler may stop its worker before that has come to watch it.
+                self._set_stop_by(rules.stop_by(boottime() + rules.timeout, context.keeper.lease))
+                outputs = Outputs(self._redactor, self._log())
+                running = run.start(planned, rules, context.stop, outputs.streams, confinement)
+                began = boottime()
+                context.board.set_times(context.slot, began, began + rules.timeout)
+            except CouldNotStart as error:
+                return run.Ended(Ending.could_not_start(str(error)), "")
+            except OSError as error:
+                return run.Ended(Ending.could_not_start(f"state directory: {error}"), "")
+            self._count_delay()
+            ended = self._watch(running, marker)
+            outputs.close()
+            return ended
+
+    def _watch(self, running: run.Run, marker: str) -> run.Ended:
         reached(Step.STARTED)
         self._record_pid(running.pid)
         reached(Step.RECORDED_PID)
-        ended = running.watch(lambda: context.keeper.lease, self._beat, marker, self._is_cancelled)
+        ended = running.watch(lambda: self._context.keeper.lease, self._beat, marker, self._is_cancelled)
         reached(Step.ENDED)
+        if ended.left:
+            emit("execution.left", task=self._offer.task, execution_id=self._offer.execution_id)
         return ended
 
     def _prepare(self, marker: str) -> invocation.Invocation:
@@ -199,6 +232,17 @@ class _Execution:
         )
         return invocation.build(self._handler, facts, context.surroundings)
 
+    def _log(self) -> ExecutionLog | None:
+        settings, offer = self._context.settings, self._offer
+        if settings.execution_logs is None:
+            return None
+
+        def unwritable(error: OSError) -> None:
+            emit("logs.unwritable", task=offer.task, execution_id=offer.execution_id, reason=error)
+
+        path = path_of(settings.logs, offer.execution_id)
+        return ExecutionLog(path, settings.execution_logs.max_size, unwritable)
+
     def _beat(self, now: float, stop_by: float) -> None:
         self._context.keeper.tend(now)
         self._context.board.beat(self._context.slot, now)
@@ -216,10 +260,13 @@ class _Execution:
 
     def _conclude(self, ended: run.Ended) -> None:
         ending = ended.ending
-        report = fit(resolve(ending, read_outcome(self._workspace.outcome_file), ended.output))
+        report = resolve(ending, read_outcome(self._workspace.outcome_file), ended.output)
+        # Before it is fitted: what is cut through a secret shows a part of it.
+        report = fit(report if self._redactor is None else self._redactor.report(report))
         self._say_ended(ending, report)
-        reached(Step.CONCLUDED)
         lease = self._context.keeper.lease
+        self._count(ended, report, lease)
+        reached(Step.CONCLUDED)
         if lease.loss is Loss.TAKEN:
             self._reporting.withhold(ending, report, Fate.NOT_OURS)
         elif lease.loss is Loss.GONE:
@@ -244,6 +291,20 @@ class _Execution:
             verdict="success" if report.success else f"failure: {_first_line(report.error)}",
         )
 
+    def _count(self, ended: run.Ended, report: Report, lease: Lease) -> None:
+        counts, task, ending = self._context.counts, self._offer.task, ended.ending.kind
+        counts.add(EXECUTIONS, ending.value, SUCCESS if report.success else FAILURE, task=task)
+        counts.observe(DURATION, boottime() - self._started, task)
+        for rung in ended.rungs:
+            counts.add(KILLS, rung)
+        if lease.loss is not None or ending is EndingKind.LEASE_LOST:
+            counts.add(LEASES_LOST, (lease.loss or Loss.EXPIRED).name.lower())
+
+    def _count_delay(self) -> None:
+        queued = queued_for(self._offer.scheduled_for, time.time())
+        if queued is not None:
+            self._context.counts.observe(QUEUE_DELAY, queued, self._offer.task)
+
     # The slot record.
 
     def _write_record(self, **changes: object) -> None:
@@ -257,7 +318,7 @@ class _Execution:
         except OSError as error:
             # The handler runs; the marker in its environment will do for a sweep.
             emit("record.unwritten", task=offer.task, execution_id=offer.execution_id, reason=error)
-        emit("execution.started", task=offer.task, execution_id=offer.execution_id, pid=pid)
+        emit("execution.started", task=offer.task, execution_id=offer.execution_id, handler_pid=pid)
 
     def _clear(self) -> None:
         self._workspace.empty()

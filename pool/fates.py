@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import history
 from .delivery import Fate
 from .events import emit
+from .history_line import history_line
 from .spool import SpoolEntry
 from .state_dir import StateDir
 
@@ -16,16 +17,7 @@ _EVENTS = {
 }
 
 
-def record_fate(state_dir: StateDir, entry: SpoolEntry, fate: Fate, **durations: float) -> None:
-    """Log and keep a final fate. `durations` are seconds: how long the execution took, or its report waited."""
+def record_fate(state_dir: StateDir, entry: SpoolEntry, fate: Fate, waited: float | None = None) -> None:
+    """Log and keep a final fate. `waited` are the seconds that its report spent in the spool, if it did."""
     emit(_EVENTS[fate], task=entry.task, execution_id=entry.execution_id)
-    history.record(
-        state_dir.history,
-        execution_id=entry.execution_id,
-        task=entry.task,
-        ending=entry.ending,
-        success=entry.report.success,
-        fate=fate.value,
-        **{name: round(seconds, 3) for name, seconds in durations.items()},
-        **({} if entry.report.error is None else {"error": entry.report.error}),
-    )
+    history.record(state_dir.history, **history_line(entry, fate.value, waited))

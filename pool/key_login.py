@@ -24,6 +24,7 @@ RETRY_FIRST, RETRY_LAST = 60.0, 3600.0
 """Seconds between a login that came to nothing and the next e-mail, doubling."""
 
 _HANDED_OVER_WITHIN = 60
+"""Times that the supervisor is told of a key, a second apart."""
 
 
 def pause_after(failures: int) -> float:

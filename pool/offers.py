@@ -39,6 +39,8 @@ class Offer:
     """`boottime()` seconds."""
     payload: bytes
     """The payload as JSON text in UTF-8: only the listing carries it, the claim's answer does not."""
+    scheduled_for: str = ""
+    """When it was due: ISO 8601 by the server's clock, as the listing has it; empty if that tells nothing."""
 
     def is_void(self, now: float) -> bool:
         """Whether the offer has outlived `OFFER_TTL`."""
@@ -72,6 +74,7 @@ class Offers:
             "cue_name": offer.cue_name,
             "task": offer.task,
             "offered_at": offer.offered_at,
+            "scheduled_for": offer.scheduled_for,
         }
         with _unlinked_file() as file:
             file.write(offer.payload)

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from ..outcome import Ending, Report
 from .clock import boottime
+from .counted import REPORTS
 from .delivery import Fate, deliver
 from .events import emit
 from .fates import record_fate
+from .history_line import about_run
 from .offers import Offer
 from .spool import Ownership, SpoolEntry
 from .steps import Step, reached
@@ -80,6 +82,7 @@ class Reporting:
             report=report,
             created=time.time(),
             leased_until=leased_until,
+            about=about_run(self.context.slot, self.offer, time.time(), boottime() - self.started),
         )
 
     def _spool(self, entry: SpoolEntry) -> None:
@@ -92,4 +95,5 @@ class Reporting:
 
     def _settle(self, entry: SpoolEntry, fate: Fate) -> None:
         self._has_fate = True
-        record_fate(self.context.state_dir, entry, fate, seconds=boottime() - self.started)
+        self.context.counts.add(REPORTS, fate.name.lower())
+        record_fate(self.context.state_dir, entry, fate)

@@ -8,12 +8,25 @@ from pathlib import Path
 from typing import Literal
 
 from .handler import Handler
+from .log_settings import ExecutionLogs, LogSettings
 from .recycling import NO_LIMITS, Limits
 
 OnAuthFailure = Literal["wait", "exit"]
 """What the pool does when the server refuses its key and there is no other."""
 
 DEFAULT_API_BASE = "https://api.cueapi.ai"
+
+
+@dataclass(frozen=True)
+class Listen:
+    """An address to listen at."""
+
+    host: str
+    port: int
+    """0: any free one."""
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,5 +50,21 @@ class Settings:
     """How long a drain lets handlers finish before the kill ladder starts."""
     kill_grace: float = 5.0
     """Between TERM and KILL on the kill ladder."""
+    metrics: Listen | None = None
+    """Where metrics and health are served; None: nowhere."""
     limits: Limits = NO_LIMITS
     """When a worker process is replaced by a fresh one."""
+    log: LogSettings = field(default_factory=LogSettings)
+    execution_logs: ExecutionLogs | None = field(default_factory=ExecutionLogs)
+    """None: handlers' output is not logged."""
+    logs_dir: Path | None = None
+    """What systemd gave the pool for its logs; None: a folder in the state directory."""
+    secrets: tuple[str, ...] = ()
+    """Names of environment variables that hold secrets, besides those that are called like one."""
+    redact: bool = True
+    """Whether secrets are taken out of handlers' output and reports."""
+
+    @property
+    def logs(self) -> Path:
+        """Where the logs of executions are, in `executions/`."""
+        return self.logs_dir or self.state_dir / "logs"

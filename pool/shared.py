@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..client import Budget
 from .account import Account
 from .board import Board
+from .cgroup import Cgroups
+from .memory import Memories
 from .offers import Notices, Offers
+from .pulse import Pulse
 from .state_dir import StateDir
+from .tally import Tally
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,8 +23,6 @@ class Shared:
     lock: int
     """The descriptor that holds the state directory's lock; kept open by every process of the pool."""
     board: Board
-    board_memory: int | None = None
-    """The descriptor of the board's memory, for the supervisor's handover; None where it has none."""
     offers: Offers
     notices: Notices
     """To the steward's listing: idle, left, refused, hold; lost, resumed and account, by the supervisor."""
@@ -30,7 +32,13 @@ class Shared:
     """To the supervisor: a key that the steward's login was given."""
     budget: Budget
     account: Account
+    memories: Memories | None = None
+    """Of the board and the account, for the supervisor's handover; None where it cannot hand over."""
     supervisor_pid: int
+    tally: Tally
+    pulse: Pulse = field(default_factory=Pulse)
+    cgroups: Cgroups | None = None
+    """Where executions get cgroups; None where the pool owns none."""
 
     def descriptors(self) -> set[int]:
         """What a forked process keeps open besides its standard streams."""

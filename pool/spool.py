@@ -7,7 +7,8 @@ whose slot record names its execution, and to the steward as soon as no living w
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,8 @@ class SpoolEntry:
     """Epoch seconds."""
     leased_until: float = 0.0
     """Epoch seconds until which the execution is surely ours."""
+    about: Mapping[str, Any] = field(default_factory=dict)
+    """What history tells of the run beside its report, see history_line.py."""
 
     def ownership_at(self, now: float) -> Ownership:
         """What must be known if the report is sent at `now` (epoch seconds).
@@ -64,6 +67,7 @@ class SpoolEntry:
             "report": self.report.body(),
             "created": self.created,
             "leased_until": self.leased_until,
+            "about": dict(self.about),
         }
 
     @classmethod
@@ -78,6 +82,7 @@ class SpoolEntry:
                 report=Report.from_body(value["report"]),
                 created=float(value["created"]),
                 leased_until=float(value.get("leased_until", 0.0)),
+                about=dict(value.get("about", {})),
             )
         except (KeyError, TypeError) as error:
             raise ValueError(f"not a spool entry: {error!r}") from error
@@ -115,9 +120,27 @@ class Spool:
         with contextlib.suppress(FileNotFoundError):
             self._state_dir.spool_entry(execution_id).unlink()
 
+    def set_aside(self, execution_id: str) -> Path:
+        """Take an entry out of the spool into `dropped/`, where nobody sends it; returns its new place.
+
+        Raises FileNotFoundError if there is none, and OSError.
+        """
+        path = self._state_dir.spool_entry(execution_id)
+        dropped = path.parent / "dropped"
+        dropped.mkdir(mode=0o700, exist_ok=True)
+        return path.rename(dropped / path.name)
+
     def paths(self) -> list[Path]:
         """The files of all entries."""
         return list(entries(self._state_dir.spool))
+
+    def written(self) -> list[float]:
+        """When each entry that waits was written, epoch seconds."""
+        times = []
+        for path in self.paths():
+            with contextlib.suppress(OSError):
+                times.append(path.stat().st_mtime)
+        return times
 
     @staticmethod
     def read(path: Path) -> SpoolEntry | None:

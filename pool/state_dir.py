@@ -107,16 +107,35 @@ class StateDir:
         os.pwrite(descriptor, f"cueworker-supervise, pid {os.getpid()}\n".encode(), 0)
         return descriptor
 
+    def is_in_use(self) -> bool:
+        """Whether a pool, or its clean-up, runs here: somebody holds the lock. Raises OSError if it cannot be seen."""
+        try:
+            descriptor = os.open(self.root / "lock", os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            # Shared, and given back at once: a pool that is just starting tries again.
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
     def slot_record(self, slot: int) -> Path:
         """Where slot `slot` says what it does."""
         return self.slots / f"{slot}.json"
 
     def spool_entry(self, execution_id: str) -> Path:
-        """Where the report of an execution waits. An id that is no safe file name is hashed."""
-        name = execution_id
-        if not _PLAIN_NAME.fullmatch(execution_id):
-            name = "sha256-" + hashlib.sha256(execution_id.encode("utf-8", "surrogatepass")).hexdigest()
-        return self.spool / f"{name}.json"
+        """Where the report of an execution waits."""
+        return self.spool / f"{file_name(execution_id)}.json"
+
+
+def file_name(execution_id: str) -> str:
+    """What an execution's files are called, without the ending. An id that is no safe file name is hashed."""
+    if _PLAIN_NAME.fullmatch(execution_id):
+        return execution_id
+    return "sha256-" + hashlib.sha256(execution_id.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _remedy(error: OSError) -> str:

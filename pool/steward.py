@@ -12,8 +12,9 @@ import threading
 import time
 
 from ..client import BudgetExhausted, CueAPIError, ServerError, Unauthorized
-from . import boot
+from . import boot, log, metrics
 from .board import SlotState
+from .call_counting import counting
 from .candidates import Candidates
 from .clock import boottime
 from .courier import Courier
@@ -21,11 +22,13 @@ from .cueapi_source import CueAPISource
 from .events import emit
 from .key_login import KeyLogin
 from .listing import Listing, idle_ceiling
+from .old_logs import OldLogs
 from .presence import Presence
 from .settings import Settings
 from .shared import Shared
 from .spool import Spool
 from .stop import StopLevel, StopSignals, StopWaiting
+from .vitals import Vitals
 
 TITLE = "cueworker: steward"
 
@@ -46,6 +49,7 @@ def main(cell: int, settings: Settings, shared: Shared) -> None:
     threading.excepthook = _leave
     stop = boot.boot(TITLE, shared.descriptors(), shared.supervisor_pid)
     if stop is not None:
+        log.named("steward")
         _Steward(cell, settings, shared, stop).run()
 
 
@@ -62,10 +66,17 @@ class _Steward:
         self._settings = settings
         self._shared = shared
         self._stop = stop
+        counts = shared.tally.row(cell)
+        self._counting = counting(counts)
+        self._courier = Courier(
+            self._connect, shared.state_dir, shared.spooled, settings.heartbeat_interval, counts
+        )
+        self._vitals = Vitals(shared, lambda: self._courier.stuck_since)
         self._source = self._connect()
-        self._courier = Courier(self._connect, shared.state_dir, shared.spooled, settings.heartbeat_interval)
         self._candidates = Candidates(settings.handlers, Spool(shared.state_dir).has)
         self._listing = Listing(tuple(settings.handlers))
+        kept = settings.execution_logs
+        self._old_logs = None if kept is None else OldLogs(settings.logs, kept.keep)
         self._hold_until = 0.0
         self._failing = False
         self._key_retry = _KEY_RETRY_FIRST
@@ -73,17 +84,27 @@ class _Steward:
         self._login = KeyLogin(email, shared.account, shared.approved)
 
     def _connect(self) -> CueAPISource:
-        return CueAPISource(self._settings.worker_id, self._shared.account, self._shared.budget)
+        return CueAPISource(
+            self._settings.worker_id, self._shared.account, self._shared.budget, self._on_answer
+        )
+
+    def _on_answer(self, call: str, error: CueAPIError | None) -> None:
+        """Called in each thread that has a connection; no two of them make the same call, so they may share a row."""
+        self._counting(call, error)
+        self._vitals.answered(error)
 
     def run(self) -> None:
         """Look for work until told to stop, then see the spool off."""
         Presence(self._connect, tuple(self._settings.handlers), self._settings.heartbeat_interval).start()
         self._courier.start()
+        self._serve_metrics()
         while self._stop.level is StopLevel.NONE:
             now = boottime()
             self._shared.board.set_state(self._cell, SlotState.BUSY, now)
+            self._vitals.look(now)
             self._listen()
             self._login.consider(now)
+            self._remove_old_logs(now)
             free = self._offer(now)
             if free > 0 and now >= self._hold_until and now >= self._listing.next_at:
                 self._list()
@@ -91,6 +112,11 @@ class _Steward:
             self._wait(now, free)
         if self._stop.level is StopLevel.DRAIN:
             self._courier.finish(boottime() + FINISH_WITHIN)
+
+    def _serve_metrics(self) -> None:
+        listen = self._settings.metrics
+        if listen is not None:
+            metrics.serve(listen, self._shared, self._vitals, self._settings.worker_id)
 
     def _listen(self) -> None:
         for notice in self._shared.notices.drain():
@@ -142,6 +168,7 @@ class _Steward:
             return
         except CueAPIError as error:
             self._say_failing(error)
+            self._vitals.listed(False, boottime())
             broken = isinstance(error, ServerError) and error.status == 500
             pause = self._pause_for_key() if isinstance(error, Unauthorized) else error.retry_after
             self._listing.failed(broken, boottime(), self._ceiling(), random.random(), pause)  # noqa: S311
@@ -151,6 +178,7 @@ class _Steward:
             self._failing = False
             emit("listing.recovered")
         now = boottime()
+        self._vitals.listed(True, now)
         ours = self._candidates.listed(rows, self._shared.board.held(), now)
         self._listing.answered(len(rows), ours, now, self._ceiling(), random.random())  # noqa: S311
 
@@ -183,3 +211,10 @@ class _Steward:
         self._candidates.resting.forget_old(now)
         select.select([self._shared.notices.fileno(), self._stop.fileno()], [], [], due)
         self._stop.clear()
+
+    def _remove_old_logs(self, now: float) -> None:
+        if self._old_logs is not None:
+            try:
+                self._old_logs.step(now, time.time())
+            except OSError as error:
+                emit("logs.unpruned", reason=error)

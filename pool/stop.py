@@ -7,6 +7,8 @@
 | QUIT | KILL  | kills its handler at once, reports, leaves |
 | ALRM | none | looks at the board: its execution may be cancelled |
 | USR2 | ORPHANED | the supervisor is dead (its PDEATHSIG): kills its handler, spools, leaves without sending |
+
+USR1 reopens the log file.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ import signal
 from collections.abc import Iterator
 from enum import IntEnum
 from types import FrameType
+
+from . import log
 
 
 class StopLevel(IntEnum):
@@ -40,7 +44,7 @@ _LEVELS = {
 LOOK = signal.SIGALRM
 """Wakes a worker to look at the board, and does nothing else."""
 
-_NO_OPS = (LOOK, signal.SIGHUP, signal.SIGUSR1, signal.SIGTTIN, signal.SIGTTOU, signal.SIGTSTP)
+_NO_OPS = (LOOK, signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGTSTP)
 
 
 class StopWaiting(Exception):
@@ -61,6 +65,7 @@ class StopSignals:
             signal.signal(signum, self._on_stop)
         for signum in (*_NO_OPS, signal.SIGCHLD):
             signal.signal(signum, _on_no_op)
+        signal.signal(signal.SIGUSR1, _on_reopen)
         signal.set_wakeup_fd(self._wake_writer, warn_on_full_buffer=False)
 
     def _on_stop(self, signum: int, _frame: FrameType | None) -> None:
@@ -101,3 +106,8 @@ class StopSignals:
 
 def _on_no_op(_signum: int, _frame: FrameType | None) -> None:
     """A Python-level handler rather than SIG_IGN, which handlers would inherit."""
+
+
+def _on_reopen(_signum: int, _frame: FrameType | None) -> None:
+    """USR1: the log file has been set aside."""
+    log.reopen()

@@ -8,14 +8,16 @@ import random
 import psutil
 import setproctitle
 
-from . import boot, execution
+from . import boot, execution, log
 from .board import NOBODY, Leaving, SlotState, fingerprint
+from .call_counting import counting, counting_for_keeper
 from .clock import boottime
-from .cueapi_source import CueAPISource
+from .cueapi_source import CueAPISource, OnAnswer
 from .identity import start_time
 from .invocation import Surroundings
 from .lease_keeper import LeaseKeeper
 from .offers import OFFER_TTL, Offer
+from .redaction import Redaction
 from .run import BEAT_EVERY, stack_limit
 from .settings import Settings
 from .shared import Shared
@@ -36,6 +38,7 @@ def main(slot: int, settings: Settings, shared: Shared) -> None:
     stop = boot.boot(title(slot, "starting"), shared.descriptors(), shared.supervisor_pid)
     if stop is None:
         return
+    log.named(f"worker {slot}")
     context = _context(slot, settings, shared, stop)
     shared.offers.wake_every(BEAT_EVERY)
     wear = _Wear(slot, settings, shared)
@@ -47,9 +50,14 @@ def main(slot: int, settings: Settings, shared: Shared) -> None:
             shared.board.hold(slot, fingerprint(offer.execution_id))
             shared.board.set_state(slot, SlotState.BUSY, boottime())
             setproctitle.setproctitle(title(slot, f"{offer.task} {offer.execution_id[:8]}"))
-            if execution.take(offer, context):
+            taken = execution.take(offer, context)
+            if taken.was_ours:
                 wear.count()
             shared.board.hold(slot, NOBODY)
+            if taken.left:
+                # The supervisor adopts it, and the next worker's children are again its own handler's alone.
+                context.workspace.close()
+                return
             after = offer.execution_id
     except StopWaiting:
         shared.notices.send("left", after=after)
@@ -103,16 +111,20 @@ def _next_offer(slot: int, shared: Shared, stop: StopSignals, wear: _Wear, after
 
 
 def _context(slot: int, settings: Settings, shared: Shared, stop: StopSignals) -> WorkerContext:
-    def connect() -> CueAPISource:
-        return CueAPISource(settings.worker_id, shared.account, shared.budget)
+    counts = shared.tally.row(slot)
+    of_keeper = counting_for_keeper(counts)
 
+    def connect(on_answer: OnAnswer = of_keeper) -> CueAPISource:
+        return CueAPISource(settings.worker_id, shared.account, shared.budget, on_answer)
+
+    surroundings = Surroundings(os.environ, stack_limit())
     return WorkerContext(
         slot=slot,
         started=start_time(os.getpid()) or "",
         settings=settings,
         account=shared.account,
         state_dir=shared.state_dir,
-        source=connect(),
+        source=connect(counting(counts)),
         keeper=LeaseKeeper(connect, settings.heartbeat_interval, settings.workers),
         board=shared.board,
         notices=shared.notices,
@@ -120,6 +132,9 @@ def _context(slot: int, settings: Settings, shared: Shared, stop: StopSignals) -
         record_file=SlotRecordFile(shared.state_dir, slot),
         spool=Spool(shared.state_dir),
         workspace=Workspace(shared.state_dir.outcomes, slot),
-        surroundings=Surroundings(os.environ, stack_limit()),
+        surroundings=surroundings,
+        redaction=Redaction(settings, surroundings.env),
         stop=stop,
+        counts=counts,
+        cgroups=shared.cgroups,
     )

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from .account import Account
 from .board import Board
+from .cgroup import Cgroups
 from .clock import boottime
 from .invocation import Surroundings
 from .lease_keeper import LeaseKeeper
 from .offers import Notices
+from .redaction import Redaction
 from .run import BEAT_EVERY
 from .settings import Settings
 from .slot_record import SlotRecordFile
@@ -18,6 +20,7 @@ from .source import Source
 from .spool import Spool
 from .state_dir import StateDir
 from .stop import StopLevel, StopSignals
+from .tally import Row
 from .workspace import Workspace
 
 
@@ -40,7 +43,11 @@ class WorkerContext:
     spool: Spool
     workspace: Workspace
     surroundings: Surroundings
+    redaction: Redaction
     stop: StopSignals
+    counts: Row
+    """This slot's numbers. Written by the main thread, but for the lease keeper's calls."""
+    cgroups: Cgroups | None
 
     def pause(self, seconds: float) -> bool:
         """Wait, beating; False as soon as the worker is to stop its handler and leave."""

@@ -9,11 +9,18 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import os
 import secrets
+import stat
 from pathlib import Path
+from typing import Any
 
 from ..outcome import OutcomeFile, read_outcome_file
+
+_OUTCOME, _PAYLOAD = ".outcome.json", ".payload.json"
+_LONGEST_PAYLOAD = 16 << 20
+"""Bytes: the server takes far less."""
 
 
 class Workspace:
@@ -31,9 +38,9 @@ class Workspace:
     def begin(self) -> None:
         """Name the files of another execution: the slot record names them before the claim."""
         name = secrets.token_hex(16)
-        self.outcome_file = self._folder / f"{name}.outcome.json"
+        self.outcome_file = self._folder / f"{name}{_OUTCOME}"
         """What `CUEAPI_OUTCOME_FILE` names. It exists, empty, when the handler starts."""
-        self.payload_file = self._folder / f"{name}.payload.json"
+        self.payload_file = self._folder / f"{name}{_PAYLOAD}"
         """What `CUEAPI_PAYLOAD_FILE` names."""
 
     def fill(self, payload: bytes) -> None:
@@ -78,6 +85,17 @@ def read_outcome(path: Path) -> OutcomeFile:
     if os.path.islink(path.parent):
         return OutcomeFile({}, "outcome_file_not_a_regular_file: in a symbolic link", present=True)
     return read_outcome_file(path)
+
+
+def read_payload(outcome_file: Path) -> Any:
+    """The payload that lies beside an outcome file; None if there is none any more. Never raises, follows no link."""
+    path = outcome_file.with_name(outcome_file.name.removesuffix(_OUTCOME) + _PAYLOAD)
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return json.loads(file.read(_LONGEST_PAYLOAD))
+    return None
 
 
 def remove_all(outcomes: Path, slot: int | None = None) -> None:

@@ -7,18 +7,26 @@ from collections.abc import Callable, Collection, Mapping
 
 from .config_node import Document, Entry
 from .config_problem import clip
-from .config_schema import HANDLER, TOP
+from .config_schema import HANDLER, LIMITS, METRICS, TOP
 
 _MEANT = {
     "api_url": "api_base",
+    "address": "listen",
     "args": "argv",
+    "bind": "listen",
     "base_url": "api_base",
     "command": "cmd",
+    "cpus": "cpu",
+    "mem": "memory",
+    "pids": "processes",
+    "tasks_max": "processes",
     "concurrency": "workers",
     "dir": "cwd",
     "directory": "cwd",
     "environment": "env",
     "poll": "poll_interval",
+    "port": "listen",
+    "prometheus": "metrics",
     "run": "cmd",
     "script": "cmd",
     "shell": "cmd",
@@ -41,7 +49,24 @@ def advise_handler(key: str) -> str | None:
     """The same for a key inside a handler."""
     if key in TOP:
         return "did you mean timeout?" if key == "handler_timeout" else f"{key} belongs at the top level"
+    if key in LIMITS:
+        return f"{key} belongs under limits"
     return _did_you_mean(key, HANDLER)
+
+
+def advise_among(fields: Collection[str]) -> Callable[[str], str | None]:
+    """The same for a key inside a section that has these."""
+    return lambda key: _did_you_mean(key, fields)
+
+
+def advise_metrics(key: str) -> str | None:
+    """The same for a key under `metrics`."""
+    return _did_you_mean(key, METRICS)
+
+
+def advise_limits(key: str) -> str:
+    """The same for a key inside `limits`: a limit that is ignored is none, so that each is an error."""
+    return _did_you_mean(key, LIMITS) or f"there are {', '.join(LIMITS)}"
 
 
 def _did_you_mean(key: str, known: Collection[str]) -> str | None:

@@ -43,6 +43,12 @@ def default_state_dir(worker_id: str, environ: Mapping[str, str]) -> Path:
     return _xdg("XDG_STATE_HOME", ".local/state", environ) / "cueworker" / _folder_name(worker_id)
 
 
+def default_logs_dir(environ: Mapping[str, str]) -> Path | None:
+    """systemd's first $LOGS_DIRECTORY; None where there is none."""
+    by_systemd = environ.get("LOGS_DIRECTORY", "").split(":")[0]
+    return Path(by_systemd) if os.path.isabs(by_systemd) else None
+
+
 def _folder_name(worker_id: str) -> str:
     name = urllib.parse.quote(worker_id, safe=" @+=,")
     if name in (".", ".."):

@@ -11,8 +11,10 @@ from ..pool.handler import OnLeaseLost
 from ..pool.recycling import Limits
 from ..pool.settings import DEFAULT_API_BASE, Settings
 from .config_field import Field, T
+from .config_logs import Logs
+from .config_metrics import read_metrics
 from .config_node import Document, Entry, place
-from .config_paths import default_state_dir, expand_home
+from .config_paths import default_logs_dir, default_state_dir, expand_home
 from .config_problem import NOWHERE, ConfigError, Place
 from .config_schema import (
     AGE,
@@ -44,6 +46,9 @@ class Overrides:
     worker_id: str | None = None
     api_key: str | None = field(default=None, repr=False)
     api_base: str | None = None
+    log_level: str | None = None
+    log_format: str | None = None
+    log_file: Path | None = None
 
 
 class Top:
@@ -67,6 +72,8 @@ class Top:
     def settings(self, credentials: Credentials) -> Settings:
         """The settings, without handlers."""
         worker_id = self._worker_id()
+        logs = Logs(self._fields, self._document, self._base_dir, self._environ)
+        given = (self._overrides.log_level, self._overrides.log_format, self._overrides.log_file)
         return Settings(
             api_key=credentials.api_key,
             api_base=self._api_base(credentials),
@@ -81,11 +88,17 @@ class Top:
             handler_timeout=self._or_default("handler_timeout", DURATION, Settings.handler_timeout),
             shutdown_grace=self._or_default("shutdown_grace", GRACE, Settings.shutdown_grace),
             kill_grace=self._or_default("kill_grace", GRACE, Settings.kill_grace),
+            metrics=read_metrics(self._fields.get("metrics"), self._document),
             limits=Limits(
                 executions=self._get("max_executions", EXECUTIONS),
                 memory=self._get("max_memory", MEMORY),
                 age=self._get("max_age", AGE),
             ),
+            log=logs.log(*given),
+            execution_logs=logs.execution_logs(),
+            logs_dir=default_logs_dir(self._environ),
+            secrets=logs.secrets(),
+            redact=logs.redact(),
         )
 
     def state_dir(self) -> Path:

@@ -6,7 +6,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..pool.execution_log import path_of
 from ..pool.state_dir import StateDir
+from .config_paths import default_logs_dir
 
 
 def output_file(
@@ -16,8 +18,5 @@ def output_file(
 
     None if there is no such file.
     """
-    by_systemd = environ.get("LOGS_DIRECTORY", "").split(":")[0]
-    logs = Path(by_systemd) if os.path.isabs(by_systemd) else state_dir.root / "logs"
-    # Ids are no safe file names; the spool's are.
-    path = logs / "executions" / f"{state_dir.spool_entry(execution_id).stem}.log"
+    path = path_of(default_logs_dir(environ) or state_dir.root / "logs", execution_id)
     return path if path.is_file() else None

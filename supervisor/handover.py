@@ -9,9 +9,12 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
+
+from ..pool.memory import Memories
 
 VARIABLE = "CUEWORKER_HANDOVER"
 
@@ -36,22 +39,24 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
     state_dir: Path
     lock: int
     """The descriptor that holds the state directory's lock."""
-    board: int
-    """The descriptor of the board's memory."""
+    memories: Memories
+    cgroups: Path | None
+    """Where executions get cgroups."""
     workers: tuple[Adopted, ...]
     local_server: int | None
     """Its pid."""
 
 
-def exec_anew(handover: Handover) -> None:
-    """Become the program that is installed now, with the same command line. Returns only by raising OSError."""
+def exec_anew(handover: Handover, environ: Mapping[str, str]) -> None:
+    """Become the program that is installed now, with the same command line and with `environ` besides this process's
+    environment. Returns only by raising OSError."""
     descriptor = os.memfd_create("cueworker-handover", 0)
     try:
         os.write(descriptor, msgspec.json.encode(handover, enc_hook=str))
-        for inherited in (descriptor, handover.lock, handover.board):
+        for inherited in (descriptor, handover.lock, handover.memories.board, handover.memories.account):
             os.set_inheritable(inherited, True)
         command = command_line()
-        os.execve(command[0], command, {**os.environ, VARIABLE: str(descriptor)})
+        os.execve(command[0], command, {**os.environ, **environ, VARIABLE: str(descriptor)})
     finally:
         os.close(descriptor)
 
@@ -70,7 +75,7 @@ def take() -> Handover | None:
         file.seek(0)
         found = msgspec.json.decode(file.read(), type=Handover, dec_hook=lambda kind, value: kind(value))
         if found.supervisor_pid == os.getpid():
-            for descriptor in (found.lock, found.board):
+            for descriptor in (found.lock, found.memories.board, found.memories.account):
                 os.set_inheritable(descriptor, False)
             return found
     return None

@@ -29,11 +29,11 @@ class KeysOfPool:
         """The key that a pool would start with now. Raises ConfigError."""
         loaded = self._load()
         settings = loaded.settings
-        if loaded.key_source in ("CUEAPI_API_KEY", "the command line"):
-            # Neither can change while the pool runs.
-            remedy = f"put one into api_key of {loaded.path} with an editor, or start the pool again"
-        else:
+        if loaded.key_source == key_store(self._path, self._environ).where:
             remedy = "`cueworker login` gets one, and the pool takes up what is then on the disk by itself"
+        else:
+            # The environment, the command line: they cannot change while the pool runs, and win over a login.
+            remedy = f"put one into api_key of {loaded.path} with an editor, or start the pool again"
         if settings.email and settings.on_auth_failure == "wait":
             remedy += f"; {settings.email} is asked as well"
         return Found(settings.api_key, settings.api_base, loaded.key_source, remedy)

@@ -185,18 +185,19 @@ class Operations:
         # The old process's death wakes the loop anyway.
         return math.inf if child is None or child is self._replaced else now + LOOK_FOR_BOOT
 
-    def left(self, slot: SlotProcess) -> None:
-        """A slot's process has left without an error: note it if that was to have a fresh one."""
+    def left(self, slot: SlotProcess) -> str | None:
+        """A slot's process has left without an error: note it if that was to have a fresh one, and return why."""
         leaving = self._board.leaving(slot.cell)
         if leaving is not Leaving.NO:
             reason = f"max_{leaving.name.lower()}"
         elif slot.cell == self._recycling.current and slot.child is self._replaced:
             reason = "operator"
         else:
-            return
+            return None
         slot.recycled += 1
         slot.recycled_for = reason
         emit("slot.recycled", name=slot.name, reason=reason)
+        return reason
 
     def _is_idle(self, slot: SlotProcess) -> bool:
         return slot.state is State.RUNNING and self._board.state(slot.cell) is SlotState.IDLE

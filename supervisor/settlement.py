@@ -3,39 +3,79 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from ..outcome import Ending, OutcomeFile, fit, resolve
+from ..outcome import Ending, OutcomeFile, Report, fit, resolve
 from ..pool import workspace
 from ..pool.events import emit
+from ..pool.redaction import Redaction
+from ..pool.settings import Settings
 from ..pool.slot_record import Phase, SlotRecord, SlotRecords
 from ..pool.spool import Ownership, Spool, SpoolEntry
 from ..pool.state_dir import StateDir
 from ..pool.steps import Step, reached
 
+Redact = Callable[[SlotRecord, Report], Report]
+"""Takes the secrets of an execution's handler out of its report."""
 
-def settle_slot(state_dir: StateDir, slot: int) -> bool:
+
+def redacting(settings: Settings, environ: Mapping[str, str]) -> Redact:
+    """Take out what the worker would have taken out."""
+    redaction = Redaction(settings, environ)
+
+    def redact(record: SlotRecord, report: Report) -> Report:
+        payload = workspace.read_payload(Path(record.outcome_file))
+        redactor = redaction.of_payload(settings.handlers.get(record.task), payload)
+        return report if redactor is None else redactor.report(report)
+
+    return redact
+
+
+def as_it_is(_record: SlotRecord, report: Report) -> Report:
+    """Take out nothing."""
+    return report
+
+
+def _tell_nobody(_lost: SpoolEntry) -> None:
+    """What an earlier pool lost is not this one's to count."""
+
+
+def settle_slot(
+    state_dir: StateDir,
+    slot: int,
+    redact: Redact = as_it_is,
+    on_lost: Callable[[SpoolEntry], None] = _tell_nobody,
+) -> bool:
     """Settle what a dead worker's slot record says. Nothing of the handler may run any more.
+
+    `on_lost` is told of a report that the worker could not make itself.
 
     False if it cannot be read or its report not be spooled (a full disk): the record stays, to be tried again.
     """
     records = SlotRecords(state_dir)
-    settled = _settle(state_dir, records, state_dir.slot_record(slot))
+    settled = _settle(state_dir, records, state_dir.slot_record(slot), redact, on_lost)
     if settled:
         workspace.remove_all(state_dir.outcomes, slot)
     return settled
 
 
-def settle_all(state_dir: StateDir) -> bool:
+def settle_all(state_dir: StateDir, redact: Redact = as_it_is) -> bool:
     """Settle every slot record that a dead pool left, and remove the workspaces that nobody names."""
     records = SlotRecords(state_dir)
-    settled = [_settle(state_dir, records, path) for path in records.paths()]
+    settled = [_settle(state_dir, records, path, redact) for path in records.paths()]
     if all(settled):
         workspace.remove_all(state_dir.outcomes)
     return all(settled)
 
 
-def _settle(state_dir: StateDir, records: SlotRecords, path: Path) -> bool:
+def _settle(
+    state_dir: StateDir,
+    records: SlotRecords,
+    path: Path,
+    redact: Redact,
+    on_lost: Callable[[SpoolEntry], None] = _tell_nobody,
+) -> bool:
     try:
         record = records.read(path)
     except (ValueError, OSError) as error:
@@ -54,11 +94,13 @@ def _settle(state_dir: StateDir, records: SlotRecords, path: Path) -> bool:
     # A report that the worker spooled itself is the true one.
     if not spool.holds(record.execution_id):
         try:
-            spool.put(_entry(record))
+            entry = _entry(record, redact)
+            spool.put(entry)
         except OSError as error:
             emit("report.unspooled", task=record.task, execution_id=record.execution_id, reason=error)
             return False
         emit("execution.lost", task=record.task, execution_id=record.execution_id)
+        on_lost(entry)
     reached(Step.LOSS_SPOOLED)
     try:
         path.unlink(missing_ok=True)
@@ -69,7 +111,7 @@ def _settle(state_dir: StateDir, records: SlotRecords, path: Path) -> bool:
     return True
 
 
-def _entry(record: SlotRecord) -> SpoolEntry:
+def _entry(record: SlotRecord, redact: Redact) -> SpoolEntry:
     if record.phase is Phase.CLAIMING:
         ending = Ending.could_not_start("its worker died before the handler started")
         outcome, ownership = OutcomeFile(fields={}, present=False), Ownership.DOUBTFUL
@@ -83,6 +125,7 @@ def _entry(record: SlotRecord) -> SpoolEntry:
         task=record.task,
         ending=ending.kind.value,
         ownership=ownership,
-        report=fit(resolve(ending, outcome, "")),
+        report=fit(redact(record, resolve(ending, outcome, ""))),
         created=time.time(),
+        about={"slot": record.slot, "started": record.claimed_at},
     )

@@ -12,9 +12,9 @@ ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 """What asks the pool to stop."""
 _HEEDED = (
     *(*ENDS, signal.SIGHUP, signal.SIGTSTP, signal.SIGCONT, signal.SIGTTIN, signal.SIGTTOU),
-    signal.SIGUSR2,
+    *(signal.SIGUSR1, signal.SIGUSR2),
 )
-_WITHOUT_MEANING = (signal.SIGUSR1, signal.SIGALRM)
+_WITHOUT_MEANING = (signal.SIGALRM,)
 
 
 class Signals:

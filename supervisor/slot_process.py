@@ -24,11 +24,15 @@ class SlotProcess:
     last_exit: Exit = Exit.CLEAN
     how: str = ""
     """The last exit, in words."""
+    replaced_for: str | None = None
+    """Why its process is replaced, where its exit alone does not tell: a reason of `counted.RESTARTS`."""
     refill_at: float = 0.0
     swept: int = 0
     """Scans in a row that found nothing of its dead process."""
     settle_from: float = 0.0
     destroyed_at: float = -math.inf
+    ending_since: float = math.inf
+    """Since when its process is being destroyed, or what that left is being settled."""
     recycled: int = 0
     """How often its process was replaced by a fresh one, other than by a reload or after a crash."""
     recycled_for: str = ""

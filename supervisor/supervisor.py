@@ -11,27 +11,34 @@ import select
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import psutil
 
 from ..local.version import version
-from ..pool import process_tree, steward, worker
+from ..pool import log, process_tree, steward, worker
 from ..pool.board import MAX_WORKERS, STEWARD, SlotState
 from ..pool.clock import boottime
+from ..pool.counted import HUNG, OVERDUE, SWEPT
 from ..pool.events import emit
 from ..pool.kill_ladder import QUIET_SCANS, RESCAN
 from ..pool.settings import Settings
 from ..pool.shared import Shared
 from ..pool.spool import Spool
+from ..pool.tally import SUPERVISOR
+from . import exit_codes
 from .account_keeper import AccountKeeper
 from .children import Child, fork
 from .control import ControlSocket
 from .control_commands import answer
+from .counting import count_lost, count_restart
+from .groups import Groups
 from .handover import Adopted, Handover, exec_anew
 from .local_child import LocalChild
 from .operations import Operations
 from .restart import BOOT_TRIES, Exit
-from .settlement import settle_slot
+from .service_watch import ServiceWatch, View
+from .settlement import redacting, settle_slot
 from .shutdown import Shutdown, Stage
 from .signals import Signals, hold_back, let_through
 from .slot import HAS_PROCESS, IS_SETTLING, Action, Event, State, next_state
@@ -49,9 +56,6 @@ LATE_AFTER = 5.0
 RETRY_SETTLING = 1.0
 RETRY_DESTROYING = 5.0
 
-EXIT_OK = 0
-EXIT_CANNOT_BOOT = 70
-EXIT_BAD_KEY = 77
 """EX_NOPERM: the server refuses the API key (`on_auth_failure: exit`)."""
 
 _SIGNAL_OF = {
@@ -74,15 +78,20 @@ class Supervisor:
         hangup_drains: bool,
         local: LocalChild | None,
         account: AccountKeeper,
+        watch: ServiceWatch,
         adopted: Sequence[Adopted] = (),
     ) -> None:
         self._settings = settings
+        self._redact = redacting(settings, os.environ)
         self._shared = shared
         self._signals = signals
+        self._counts = shared.tally.row(SUPERVISOR)
         self._reload = reload
         self._hangup_drains = hangup_drains
         self._local = local
         self._account = account
+        self._watch = watch
+        self._groups = Groups(shared.cgroups)
         self._local_at = 0.0
         self._shutdown = Shutdown(settings.shutdown_grace, settings.kill_grace)
         self._steward = SlotProcess(STEWARD, "steward", steward.main)
@@ -92,7 +101,7 @@ class Supervisor:
         self._adopt(adopted)
         self._bystanders |= {process.pid for process in psutil.Process().children()} - self._known()
         """Children from before this program was exec'ed: not ours to kill."""
-        self._exit_code = EXIT_OK
+        self._exit_code = exit_codes.OK
         self._fresh_from = self._last_turn = boottime()
         self._control = ControlSocket(shared.state_dir.control)
         self._operations = Operations(self, shared, self._slots, self._steward, self._feed)
@@ -102,10 +111,13 @@ class Supervisor:
         # What is here now is what every worker shares: no collection of theirs should touch, and so copy, it.
         gc.collect()
         gc.freeze()
+        # Before the workers: a pool whose workers are up can be asked.
+        self._control.keep(boottime())
         self._set_size(self._settings.workers)
         self._feed(self._steward, Event.OPEN)
         while True:
             now = boottime()
+            self._shared.pulse.beat(now)
             self._notice_lateness(now)
             for signum in self._signals.take():
                 self._on_signal(signum, now)
@@ -117,12 +129,14 @@ class Supervisor:
             self._settle(boottime())
             self._refill(boottime())
             self._look_for_stuck(boottime())
+            self._watch.turn(self._view, boottime())
             if self._is_over():
                 break
             self._last_turn = boottime()
             self._control.keep(self._last_turn)
             self._wait(max(0.0, self._next_event() - self._last_turn))
         self._control.close()
+        self._groups.end()
         emit("pool.stopped", waiting=len(Spool(self._shared.state_dir).paths()))
         return self._exit_code
 
@@ -150,6 +164,8 @@ class Supervisor:
                 self.scale(min(self._shared.board.slots + 1, MAX_WORKERS), signum.name)
             case signal.SIGTTOU:
                 self.scale(max(self._shared.board.slots - 1, 1), signum.name)
+            case signal.SIGUSR1:
+                self._reopen_logs(signum.name)
             case signal.SIGUSR2:
                 self.upgrade(signum.name)
             case signal.SIGQUIT:
@@ -169,8 +185,14 @@ class Supervisor:
     def _look_after_key(self, now: float) -> None:
         refused = self._account.look(now)
         if refused and self._settings.on_auth_failure == "exit" and self._shutdown.stage is Stage.NONE:
-            self._exit_code = EXIT_BAD_KEY
+            self._exit_code = exit_codes.BAD_KEY
             self._enter(Stage.DRAINING, "the API key is refused", now)
+
+    def _reopen_logs(self, why: str) -> None:
+        log.reopen()
+        for slot in (*self._slots, self._steward):
+            self._kill(slot, signal.SIGUSR1)
+        emit("log.reopened", signal=why)
 
     def _advance_shutdown(self, now: float) -> None:
         stage = self._shutdown.due(now)
@@ -182,6 +204,8 @@ class Supervisor:
     def _enter(self, stage: Stage, why: str, now: float) -> None:
         if not self._shutdown.enter(stage, now):
             return
+        self._shared.pulse.drain()
+        self._watch.stopping(self._shutdown.next_at - now)
         match stage:
             case Stage.DRAINING:
                 emit("pool.draining", signal=why, seconds=self._settings.shutdown_grace)
@@ -229,20 +253,20 @@ class Supervisor:
 
     def reload(self) -> tuple[str, ...]:
         """Read the configuration again; returns what is wrong with it, in which case the old one stays."""
+        self._watch.reloading()
         settings = self._reload()
-        if isinstance(settings, tuple):
-            return settings
-        if self.stage is Stage.NONE and not self.is_upgrading:
-            # The program that an upgrade brings reads it anyway.
+        # The program that an upgrade brings reads it anyway.
+        if not isinstance(settings, tuple) and self.stage is Stage.NONE and not self.is_upgrading:
             self._take_over(settings)
-        return ()
+        self._watch.reloaded()
+        return settings if isinstance(settings, tuple) else ()
 
     def upgrade(self, by: str) -> str | None:
         """Begin to replace this program by the one that is installed now; returns what is in the way, if any."""
         if self.stage is not Stage.NONE:
             return "the pool is stopping"
         if not self.is_upgrading:
-            if self._shared.board_memory is None:
+            if self._shared.memories is None:
                 return "only Linux can do that; restart the pool"
             self._upgrade.begin(by)
         return None
@@ -256,7 +280,7 @@ class Supervisor:
         return all(busy) or now >= self._upgrade.clear_by
 
     def _hand_over(self) -> None:
-        assert self._shared.board_memory is not None
+        assert self._shared.memories is not None
         left = [(slot.cell, slot.child) for slot in self._slots if slot.child is not None]
         handover = Handover(
             supervisor_pid=os.getpid(),
@@ -264,14 +288,15 @@ class Supervisor:
             worker_id=self._settings.worker_id,
             state_dir=self._shared.state_dir.root,
             lock=self._shared.lock,
-            board=self._shared.board_memory,
+            memories=self._shared.memories,
+            cgroups=None if self._shared.cgroups is None else self._shared.cgroups.root,
             workers=tuple(Adopted(cell, child.pid, child.born) for cell, child in left),
             local_server=None if self._local is None else self._local.pid,
         )
         self._control.close()
         hold_back()
         try:
-            exec_anew(handover)
+            exec_anew(handover, self._watch.environment)
         except OSError as error:
             let_through()
             self._upgrade.fail(f"the new program cannot be run: {error.strerror}")
@@ -287,7 +312,9 @@ class Supervisor:
 
     def _take_over(self, settings: Settings) -> None:
         self._settings = settings
+        self._redact = redacting(settings, os.environ)
         self._shared.account.publish(settings.api_key, settings.api_base)
+        self._shared.tally.know(settings.handlers)
         self._shutdown = Shutdown(settings.shutdown_grace, settings.kill_grace)
         self._set_size(settings.workers)
         self._feed_workers(Event.RETIRE)
@@ -297,6 +324,7 @@ class Supervisor:
     def _set_size(self, workers: int) -> None:
         self._grow(workers)
         self._shared.board.resize(workers)
+        self._shared.tally.resize(workers)
         for slot in self._slots:
             self._feed(slot, Event.OPEN if slot.cell < workers else Event.CLOSE)
 
@@ -322,10 +350,13 @@ class Supervisor:
                 self._fork(slot, now)
             case Action.DESTROY:
                 slot.destroyed_at = now
+                slot.ending_since = min(slot.ending_since, now)
                 self._kill(slot, signal.SIGKILL)
             case Action.SETTLE:
                 slot.swept, slot.settle_from = 0, now
+                slot.ending_since = min(slot.ending_since, now)
             case Action.COOL:
+                count_restart(self._counts, slot)
                 pause = slot.restarts.pause(random.random())  # noqa: S311
                 slot.refill_at = now + pause
                 if slot.last_exit is Exit.BOOT_FAILED:
@@ -342,13 +373,14 @@ class Supervisor:
         with contextlib.suppress(OSError):
             # Handlers can remove it; what a full disk refuses, the worker itself reports.
             self._shared.state_dir.make_folders()
+        slot.replaced_for = None
         try:
             slot.child = fork(slot.main, slot.cell, self._shared.board, now, self._settings, self._shared)
         except OSError as error:
             slot.how = f"fork: {error.strerror}; are `ulimit -u`, `ulimit -n` or TasksMax= too low?"
             self._ended(slot, Exit.BOOT_FAILED, 0.0)
             return
-        emit("slot.started", name=slot.name, pid=slot.child.pid)
+        emit("slot.started", name=slot.name, child_pid=slot.child.pid)
 
     def _kill(self, slot: SlotProcess, signum: signal.Signals) -> None:
         # Safe by pid: a child's pid is nobody else's before we have reaped it.
@@ -361,6 +393,7 @@ class Supervisor:
         process_tree.reap(self._on_exit)
 
     def _on_exit(self, pid: int, returncode: int) -> None:
+        is_bystander = pid in self._bystanders
         # Its number may be anybody's from now on.
         self._bystanders.discard(pid)
         if self._local is not None and pid == self._local.pid:
@@ -377,10 +410,13 @@ class Supervisor:
         for slot in (*self._slots, self._steward):
             if slot.child is not None and slot.child.pid == pid:
                 self._on_slot_exit(slot, slot.child, returncode)
+                return
+        if returncode == -signal.SIGKILL and not is_bystander:
+            self._counts.add(SWEPT)
 
     def _on_slot_exit(self, slot: SlotProcess, child: Child, returncode: int) -> None:
         if returncode == 0:
-            self._operations.left(slot)
+            slot.replaced_for = self._operations.left(slot)
         slot.child = None
         slot.how = _in_words(returncode)
         if returncode == 0:
@@ -400,7 +436,7 @@ class Supervisor:
         workers = [slot for slot in self._slots if slot.state is not State.CLOSED]
         if workers and all(slot.restarts.boot_failures >= BOOT_TRIES for slot in workers):
             emit("pool.cannot_boot", reason=slot.how)
-            self._exit_code = EXIT_CANNOT_BOOT
+            self._exit_code = exit_codes.CANNOT_BOOT
             self._enter(Stage.KILLING, "no worker can start", boottime())
 
     def _settle(self, now: float) -> None:
@@ -408,8 +444,10 @@ class Supervisor:
         settling = [slot for slot in (*self._slots, self._steward) if slot.state in IS_SETTLING]
         if not settling:
             return
+        dying = {self._shared.board.execution(slot.cell) for slot in settling}
+        self._groups.kill(dying)
         try:
-            strangers = process_tree.strangers(self._known())
+            strangers = self._groups.but_kept(process_tree.strangers(self._known()), dying)
         except OSError as error:
             # No descriptor to look with. What cannot be seen to be gone is not settled.
             emit("slot.unswept", reason=error)
@@ -419,13 +457,15 @@ class Supervisor:
         process_tree.kill_children(strangers)
         if strangers:
             emit("execution.swept", count=len(strangers), what="dead workers")
+        on_lost = partial(count_lost, self._counts)
         for slot in settling:
             slot.swept = 0 if strangers else slot.swept + 1
             if slot.swept < QUIET_SCANS and now < slot.settle_from + SWEEP_WITHIN:
                 continue
-            if slot is self._steward or settle_slot(self._shared.state_dir, slot.cell):
+            if slot is self._steward or settle_slot(self._shared.state_dir, slot.cell, self._redact, on_lost):
                 self._shared.notices.send("lost", execution=self._shared.board.execution(slot.cell))
                 self._shared.board.reset(slot.cell)
+                slot.ending_since = math.inf
                 self._feed(slot, Event.SETTLED)
                 self._shared.spooled.send("spooled")
             else:
@@ -437,6 +477,7 @@ class Supervisor:
         return known | self._bystanders | {pid for pid in others if pid is not None}
 
     def _refill(self, now: float) -> None:
+        self._groups.tidy(self._shared.board.held, now)
         for slot in (*self._slots, self._steward):
             if slot.state is State.COOLING and now >= slot.refill_at:
                 self._feed(slot, Event.COOLED)
@@ -465,9 +506,11 @@ class Supervisor:
             silent = now - max(board.last_beat(slot.cell), self._fresh_from)
             if silent > HUNG_AFTER:
                 emit("slot.hung", name=slot.name, seconds=silent)
+                slot.replaced_for = HUNG
                 self._feed(slot, Event.STUCK)
             elif now > self._stop_by(slot):
                 emit("slot.overdue", name=slot.name)
+                slot.replaced_for = OVERDUE
                 self._feed(slot, Event.STUCK)
 
     def _stop_by(self, slot: SlotProcess) -> float:
@@ -476,6 +519,17 @@ class Supervisor:
             self._shared.board.stop_by(slot.cell),
             self._fresh_from + TICK / 2,
             slot.destroyed_at + RETRY_DESTROYING,
+        )
+
+    def _view(self) -> View:
+        board = self._shared.board
+        states = [board.state(slot.cell) for slot in self._slots]
+        return View(
+            busy=states.count(SlotState.BUSY),
+            idle=states.count(SlotState.IDLE),
+            steward_works=board.state(STEWARD) is SlotState.BUSY,
+            ending_since=[slot.ending_since for slot in self._slots if slot.state is not State.CLOSED],
+            steward_ending_since=self._steward.ending_since,
         )
 
     # The loop's conditions.
@@ -504,7 +558,10 @@ class Supervisor:
 
     def _next_event(self) -> float:
         now = boottime()
-        times = [now + TICK, self._shutdown.next_at, self._operations.next_at(now)]
+        times = [
+            *(now + TICK, self._shutdown.next_at, self._operations.next_at(now)),
+            self._watch.next_at(now),
+        ]
         for slot in (*self._slots, self._steward):
             if slot.state is State.COOLING:
                 times.append(slot.refill_at)

@@ -34,7 +34,8 @@ def test_a_bad_key_is_401(local_account: ServerClient, header: str) -> None:
 
 def test_unknown_paths_and_methods_have_the_envelope(local_account: ServerClient) -> None:
     missing = local_account.call("GET", "/v1/nothing")
-    assert (missing.status_code, missing.json()["error"]["status"]) == (404, 404)
+    assert missing.status_code == 404
+    assert missing.json()["error"] == {"code": "not_found", "message": "Not found", "status": 404}
     wrong = local_account.call("PUT", "/v1/cues")
     assert (wrong.status_code, wrong.json()["error"]["code"]) == (405, "method_not_allowed")
     assert wrong.headers["Allow"] == "GET, HEAD, POST"
@@ -86,7 +87,7 @@ def test_registration_and_isolation(local_account: ServerClient) -> None:
     assert registered.status_code == 201
     assert registered.json()["email"] == "a@b.example"
     again = local_account.call("POST", "/v1/auth/register", {"email": "A@b.example"})
-    assert again.status_code == 409
+    assert (again.status_code, again.json()["error"]["code"]) == (409, "duplicate_email")
     assert local_account.call("POST", "/v1/auth/register", {"email": "nobody"}).status_code == 422
     other = {"Authorization": f"Bearer {registered.json()['api_key']}"}
 
@@ -152,6 +153,20 @@ def test_answers_warn_when_the_months_executions_near_what_the_plan_allows(tmp_p
         used = server.ok("GET", "/v1/usage")["executions"]
         assert used == {"used": 5, "limit": 5, "remaining": 0, "percent_used": 100}
         server.fire(cue)  # a warning, not a limit
+
+
+def test_a_key_tells_whose_it_is(local_account: ServerClient) -> None:
+    local_account.fire(local_account.cue())
+    me = local_account.ok("GET", "/v1/auth/me")
+    assert me.pop("email").endswith("@test.example")
+    assert me == {
+        "plan": "local",
+        "active_cues": 1,
+        "active_cue_limit": 1_000_000_000,
+        "executions_this_month": 1,
+        "monthly_execution_limit": 1_000_000_000,
+        "rate_limit_per_minute": None,
+    }
 
 
 def test_usage_and_alerts_start_empty(local_account: ServerClient) -> None:

@@ -173,7 +173,7 @@ def test_clients_that_hang_up_leave_the_server_well(local_server: LocalServerPro
 def test_replay_makes_a_new_execution_with_the_same_payload(local_account: ServerClient) -> None:
     execution = local_account.fire(local_account.cue(payload={"a": 1}), payload_override={"b": 2})
     early = local_account.call("POST", f"/v1/executions/{execution}/replay")
-    assert early.status_code == 409
+    assert (early.status_code, early.json()["error"]["code"]) == (409, "execution_in_flight")
     local_account.claim(execution)
     local_account.ok("POST", f"/v1/executions/{execution}/outcome", {"success": False})
     replay = local_account.ok("POST", f"/v1/executions/{execution}/replay")

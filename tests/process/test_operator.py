@@ -14,19 +14,21 @@ from support.cli import command, cueworker, surroundings
 from support.nobody import as_owner_of, nobodys, nobodys_pool
 from support.operator import Operator
 from support.pool import SETTLED, Pool, end, running
-from support.site import Site
+from support.site import FINAL, Site
 from support.waiting import until
 
 __all__ = ["nobodys"]
 
 WAITER = 'while [ ! -e "$GO" ]; do sleep 0.05; done; echo finished'
 
+PROOF = """echo '{"external_id": "paid-1"}' > "$CUEAPI_OUTCOME_FILE"; touch "$PAID"; exec sleep 300"""
+
 
 def handlers(go: Path) -> dict[str, Any]:
     return {
         "waiter": {"cmd": WAITER, "env": {"GO": str(go)}},
         "stubborn": "trap '' TERM; setsid sleep 300 & wait; wait",
-        "proof": {"cmd": """echo '{"external_id": "paid-1"}' > "$CUEAPI_OUTCOME_FILE"; exec sleep 300"""},
+        "proof": {"cmd": PROOF, "env": {"PAID": str(go.with_name("paid"))}},
         "noop": "true",
     }
 
@@ -77,6 +79,8 @@ def _cancels(operator: Operator, site: Site) -> None:
     for task, proof in (("stubborn", None), ("proof", "paid-1")):
         execution_id = site.fire(task)
         operator.sees_running(execution_id)
+        if proof is not None:
+            until((operator.pool.folder / "paid").exists, "the handler has proof of what it did")
         said = operator.does("cancel", execution_id[:13])
         assert said.splitlines()[-1] == "cancelled"
         outcome = site.recorded(execution_id)
@@ -177,14 +181,20 @@ def test_whoever_speaks_to_the_socket_executions_go_on_and_a_cancel_hits_no_othe
                 connection.send(talk[number % len(talk)])
             except (BlockingIOError, BrokenPipeError, ConnectionResetError):
                 continue
-        cancelled = set()
-        until(operator.running, "executions run")
-        while len(cancelled) < 4:
+        cancelled: set[str] = set()
+        waiting = set(fired)
+
+        def cancel_every_third() -> bool:
             for execution_id in operator.running():
                 # At whatever moment of its life: some have ended by the time that their worker looks.
                 if fired.index(execution_id) % 3 == 0 and execution_id not in cancelled:
                     operator.ask("cancel", execution=execution_id)
                     cancelled.add(execution_id)
+            waiting.difference_update([one for one in waiting if site.get(one)["status"] in FINAL])
+            return not waiting
+
+        until(cancel_every_third, "all have ended")
+        assert cancelled
         for execution_id in fired:
             found = site.recorded(execution_id)
             hit = found["outcome"]["error"] == "cancelled by operator"

@@ -14,6 +14,7 @@ ROOMS = set(rooms())
 MAY_IMPORT = {
     "outcome": set(),
     "local": set(),
+    "monitoring": set(),
     "service_templates": set(),
     "client": {"outcome"},
     "pool": {"outcome", "client"},
@@ -123,8 +124,10 @@ WALL_CLOCK = {
     "client/transport.py",  # a date in Retry-After, an epoch in X-RateLimit-Reset
     "pool/courier.py",
     "pool/execution.py",
+    "pool/exposition.py",  # how long the oldest spooled report has waited, for the operator
     "pool/history.py",
     "pool/reporting.py",
+    "pool/steward.py",  # the age of old logs, whose times are the file system's
     "supervisor/settlement.py",  # when a report was made, and whether a failure asks before it is sent
 }
 """Where the pool reads the clock that people set. Leases, deadlines, beats and pauses are on one that nobody can."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
-from cueworker.cli.group import cueworker as cueworker_group
+from click.testing import CliRunner
+from cueworker.cli.group import cueworker as cli
 from support.cli import cueworker
 from support.repository import project
 
-SUBCOMMANDS = cueworker_group.list_commands(click.Context(cueworker_group))
+SUBCOMMANDS = cli.list_commands(click.Context(cli))
 
 
 @pytest.mark.parametrize("option", ["--help", "-h"])
@@ -26,12 +29,24 @@ def test_help_names_every_subcommand_and_how_to_begin(tmp_path: Path, option: st
     assert "cueworker-supervise --local" in done.stdout
 
 
-@pytest.mark.parametrize("name", SUBCOMMANDS)
-def test_each_subcommand_has_help(tmp_path: Path, name: str) -> None:
-    done = cueworker(name, "--help", home=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith(f"Usage: cueworker {name} ")
+def commands(command: click.Command, *path: str) -> Iterator[tuple[str, ...]]:
+    """A command's words, and those of all that it has below it."""
+    yield path
+    if isinstance(command, click.Group):
+        for name in command.list_commands(click.Context(command)):
+            below = command.get_command(click.Context(command), name)
+            assert below is not None
+            yield from commands(below, *path, name)
+
+
+@pytest.mark.parametrize("words", [words for words in commands(cli) if words], ids=" ".join)
+def test_the_help_of_each_command_stands_alone(words: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(cli, [*words, "--help"], prog_name="cueworker")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"Usage: cueworker {' '.join(words)} ")
     assert "Options:" in done.stdout
+    examples = re.findall(r"^    (?:eval .\$\()?(cueworker\S*.*)$", done.stdout, re.MULTILINE)
+    assert examples and all(" " in example for example in examples)
 
 
 def test_start_is_cueworker_supervise(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
 from collections.abc import Iterator
@@ -17,8 +18,8 @@ NOW = 1_800_000_000.0
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    connection = sqlite3.connect(tmp_path / "db", isolation_level=None)
+def db() -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
     connection.row_factory = sqlite3.Row
     migrate(connection)
     yield connection
@@ -130,8 +131,21 @@ def test_the_file_always_holds_a_good_key(
     assert stat.S_IMODE((tmp_path / "api_key").stat().st_mode) == 0o600
 
 
-def test_keys_of_an_older_database_get_an_id_and_a_hint(tmp_path: Path) -> None:
-    db = sqlite3.connect(tmp_path / "old", isolation_level=None)
+def test_a_file_that_cannot_be_written_leaves_the_old_key_good(
+    db: sqlite3.Connection, account: int, ring: KeyRing, tmp_path: Path
+) -> None:
+    key = ring.add_own(db, account, now=NOW)
+    (row,) = ring.listing(db, account, current="")
+    (tmp_path / f".api_key.{os.getpid()}").mkdir()  # where the new file would be made
+    with pytest.raises(OSError):
+        ring.revoke(db, account, row["id"], now=NOW)
+    with pytest.raises(OSError):
+        ring.rotate(db, account, digest(key), now=NOW)
+    assert (opens(ring, key), file_key(tmp_path)) == (account, key)
+
+
+def test_keys_of_an_older_database_get_an_id_and_a_hint() -> None:
+    db = sqlite3.connect(":memory:", isolation_level=None)
     db.row_factory = sqlite3.Row
     migrate(db, upto=1)
     account = local_account(db, now=NOW)
