@@ -34,6 +34,8 @@ class Shared:
     account: Account
     supervisor_pid: int
     tally: Tally
+    tally_memory: int | None = None
+    """The same of the tally's memory."""
     pulse: Pulse = field(default_factory=Pulse)
 
     def descriptors(self) -> set[int]:

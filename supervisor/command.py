@@ -25,10 +25,10 @@ from ..pool.redaction import Redaction
 from ..pool.settings import Settings
 from ..pool.shared import Shared
 from ..pool.state_dir import StateDir
-from ..pool.tally import Tally
 from .account_keeper import AccountKeeper
 from .config import ConfigError, LoadedConfig, Overrides, find_config, load_config
-from .handover import Adopted, Handover, take
+from .counting import tally_for
+from .handover import Adopted, Counters, Handover, take
 from .keys_of_pool import KeysOfLocalServer, KeysOfPool
 from .local_child import PENDING_BASE, PENDING_KEY, LocalChild, LocalServerFailed
 from .operations import TITLE
@@ -248,7 +248,7 @@ def _go_on(options: Options, handover: Handover, signals: Signals) -> int:
     settings = settings if server is None else _at(server, settings)
     _log_as(settings)
     board = Board(None, handover.board)
-    shared = _shared(settings, state_dir, handover.lock, board, handover.board)
+    shared = _shared(settings, state_dir, handover.lock, board, handover.board, handover.counters)
     emit("pool.upgraded", before=handover.version, version=version(), adopted=len(handover.workers))
     return _run(options, settings, shared, local, signals, handover.workers)
 
@@ -269,7 +269,15 @@ def _load_in_time(options: Options, signals: Signals) -> Settings:
             return loaded.settings
 
 
-def _shared(settings: Settings, state_dir: StateDir, lock: int, board: Board, memory: int | None) -> Shared:
+def _shared(
+    settings: Settings,
+    state_dir: StateDir,
+    lock: int,
+    board: Board,
+    memory: int | None,
+    counters: Counters | None = None,
+) -> Shared:
+    tally, tally_memory = tally_for(settings.handlers, counters)
     return Shared(
         state_dir=state_dir,
         lock=lock,
@@ -282,7 +290,8 @@ def _shared(settings: Settings, state_dir: StateDir, lock: int, board: Board, me
         budget=Budget.create(state_dir.root / "budget.lock"),
         account=Account(settings.api_key, settings.api_base),
         supervisor_pid=os.getpid(),
-        tally=Tally(settings.handlers),
+        tally=tally,
+        tally_memory=tally_memory,
     )
 
 

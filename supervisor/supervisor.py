@@ -30,7 +30,7 @@ from .account_keeper import AccountKeeper
 from .children import Child, fork
 from .control import ControlSocket
 from .control_commands import answer
-from .counting import count_lost, count_restart
+from .counting import count_lost, count_restart, counters_of
 from .handover import Adopted, Handover, exec_anew
 from .local_child import LocalChild
 from .operations import Operations
@@ -283,6 +283,7 @@ class Supervisor:
             state_dir=self._shared.state_dir.root,
             lock=self._shared.lock,
             board=self._shared.board_memory,
+            counters=counters_of(self._shared),
             workers=tuple(Adopted(cell, child.pid, child.born) for cell, child in left),
             local_server=None if self._local is None else self._local.pid,
         )
