@@ -54,6 +54,14 @@ _SUBCOMMANDS = {
     ),
     "serve": _Entry("cueworker.cli.serve", "serve", "Run the embedded CueAPI server by itself."),
     "completion": _Entry("cueworker.cli.completion", "completion", "Print the shell's completion script."),
+    "install-service": _Entry(
+        "cueworker.cli.install_service",
+        "install_service",
+        "Start a pool with the machine (systemd, launchd).",
+    ),
+    "uninstall-service": _Entry(
+        "cueworker.cli.uninstall_service", "uninstall_service", "Undo install-service."
+    ),
 }
 
 

@@ -19,6 +19,14 @@ def logins(context: click.Context, as_json: bool, config: Path | None, state_dir
 
     A login (`cueworker login`, `cueapi login`) waits for 15 minutes. Approve it only if its code is the one that the
     device shows: it gets a key of this account, or of the account that its e-mail address has here.
+
+    \b
+      cueworker logins
+      cueworker logins approve BCDF-GHJK
+      cueworker logins deny BCDF-GHJK
+
+    Exit codes: 0 done; 1 no such login waits, or the server knows no logins; 69 the server could not be asked; 78 no
+    server runs there and no other one is configured.
     """
     if context.invoked_subcommand is not None:
         # Where the server is may be told before the subcommand or after it.
@@ -48,7 +56,11 @@ def logins(context: click.Context, as_json: bool, config: Path | None, state_dir
 @click.argument("code")
 @where
 def approve(code: str, config: Path | None, state_dir: Path | None) -> None:
-    """Let the device with this CODE in."""
+    """Let the device with this CODE in.
+
+    \b
+      cueworker logins approve BCDF-GHJK
+    """
     with server("logins approve", config, state_dir) as api:
         login = api.logins.approve(code)
     click.echo(f"approved {login['code']} {clean(login['email'])}".rstrip())
@@ -58,7 +70,11 @@ def approve(code: str, config: Path | None, state_dir: Path | None) -> None:
 @click.argument("code")
 @where
 def deny(code: str, config: Path | None, state_dir: Path | None) -> None:
-    """Turn the device with this CODE away."""
+    """Turn the device with this CODE away.
+
+    \b
+      cueworker logins deny BCDF-GHJK
+    """
     with server("logins deny", config, state_dir) as api:
         login = api.logins.deny(code)
     click.echo(f"denied {login['code']} {clean(login['email'])}".rstrip())

@@ -12,7 +12,10 @@ import json
 import mmap
 import zlib
 
-_SIZE = 8192
+SIZE = 8192
+"""Bytes."""
+LAYOUT = f"account of {SIZE}: size, crc, refused, JSON"
+"""What stands where."""
 _CRC, _REFUSED, _HEAD = slice(4, 8), slice(8, 12), 12
 _READS = 100
 _NOTHING = bytes(4)
@@ -21,14 +24,15 @@ _NOTHING = bytes(4)
 class Account:
     """API key and address of the server. Made before the fork."""
 
-    def __init__(self, api_key: str, api_base: str) -> None:
-        self._memory = mmap.mmap(-1, _SIZE)
+    def __init__(self, api_key: str, api_base: str, memory: int | None = None) -> None:
+        """`memory` is the descriptor of the memory to use (`memory.py`); None: memory of its own."""
+        self._memory = mmap.mmap(-1 if memory is None else memory, SIZE)
         self.publish(api_key, api_base)
 
     def publish(self, api_key: str, api_base: str) -> None:
         """What holds from now on. Raises ValueError if it is absurdly long."""
         content = _content(api_key, api_base)
-        if len(content) > _SIZE - _HEAD:
+        if len(content) > SIZE - _HEAD:
             raise ValueError("API key and address do not fit into a page")
         self._memory[_HEAD : _HEAD + len(content)] = content
         self._memory[:8] = len(content).to_bytes(4, "little") + _crc(content)

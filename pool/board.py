@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import math
 import mmap
-import os
 from enum import IntEnum
 
 MAX_WORKERS = 1024
@@ -26,10 +25,11 @@ _STATE, _BEAT, _STOP_BY, _EXECUTION, _CANCELLED, _STARTED, _DEADLINE, _LEASE, _D
 _ROWS = MAX_WORKERS + 1
 _COUNT = _ROWS * _FIELDS
 _PAUSED = _COUNT + 1
-_SIZE = _PAUSED + 1
+SIZE = (_PAUSED + 1) * 8
+"""Bytes."""
 
 LAYOUT = f"{_ROWS} x {', '.join(_NAMES)}; slots, paused"
-"""What stands where: two versions of this program can share a board if theirs is the same."""
+"""What stands where."""
 
 NOBODY = 0
 
@@ -62,26 +62,17 @@ class Board:
     """The shared rows. Made by the supervisor before it forks; times are `boottime()` seconds."""
 
     def __init__(self, slots: int | None, memory: int | None = None) -> None:
-        """A board on the file that the descriptor `memory` opens, which `make_memory` made, or on memory of its own.
+        """A board on the memory that the descriptor `memory` opens (`memory.py`), or on memory of its own.
 
         `slots` None takes over what stands there.
         """
-        self._memory = mmap.mmap(-1 if memory is None else memory, _SIZE * 8)
+        self._memory = mmap.mmap(-1 if memory is None else memory, SIZE)
         self._numbers = memoryview(self._memory).cast("d")
         self._integers = memoryview(self._memory).cast("Q")
         if slots is not None:
             for slot in range(_ROWS):
                 self.reset(slot)
             self.resize(slots)
-
-    @staticmethod
-    def make_memory() -> int | None:
-        """A descriptor of memory that outlives an exec of this process, for a board; None where there is no such."""
-        if not hasattr(os, "memfd_create"):
-            return None
-        descriptor = os.memfd_create("cueworker-board", os.MFD_CLOEXEC)
-        os.ftruncate(descriptor, _SIZE * 8)
-        return descriptor
 
     @property
     def slots(self) -> int:

@@ -28,6 +28,10 @@ GUIDE: dict[str, tuple[str, str]] = {
         "The handler ended in this way, with this verdict.",
         "For a failure: `cueworker logs <execution>` shows its output.",
     ),
+    "execution.left": (
+        "The handler ended, and its `background: leave` let other processes of it go on. Its worker is replaced.",
+        NOTHING,
+    ),
     "execution.cancelled": (
         "An operator has asked for its end: TERM, `kill_grace`, KILL; it is reported as failed.",
         NOTHING,
@@ -203,6 +207,22 @@ GUIDE: dict[str, tuple[str, str]] = {
     "slot.cannot_boot": (
         "A process of the pool could not be started, or ended before it had begun.",
         "Look at the reason: most often a limit on processes, files or memory.",
+    ),
+    "cgroup.used": (
+        "The pool owns a cgroup v2: each execution gets one of its own, which is killed as a whole.",
+        NOTHING,
+    ),
+    "cgroup.unused": (
+        "The pool owns no cgroup v2. Process trees are killed all the same; `limits:` are enforced in part.",
+        "Nothing; under systemd, Delegate=yes gives it one.",
+    ),
+    "cgroup.failed": (
+        "An execution could not get a cgroup, or not all of its settings; it runs without.",
+        "Look at the reason: permissions, or controllers that are not delegated.",
+    ),
+    "limits.unenforced": (
+        "This machine cannot enforce something that the handler's configuration asks for.",
+        "Do what the line says, or take the setting out.",
     ),
     "slot.recycled": (
         "A worker process came to its limit (`max_executions`, `max_memory`, `max_age`), or an operator wished it.",

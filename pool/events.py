@@ -28,6 +28,7 @@ EVENTS: dict[str, tuple[int, str]] = {
     "execution.lost": (_ERROR, "{task}: {execution_id} was lost with its worker; reporting it as failed"),
     "execution.swept": (_WARNING, "killed {count} leftover process(es) of {what}"),
     "execution.cancelled": (_WARNING, "{task}: an operator cancels {execution_id}"),
+    "execution.left": (_INFO, "{task}: {execution_id} has ended; what it left in the background goes on"),
     "lease.unkept": (_ERROR, "no thread to renew the lease of {execution_id}, trying again: {reason}"),
     # A report's way.
     "report.recorded": (_INFO, "{task}: outcome of {execution_id} recorded"),
@@ -107,6 +108,10 @@ EVENTS: dict[str, tuple[int, str]] = {
         "the supervisor was held up for {seconds:.1f} s; every slot gets a fresh interval",
     ),
     "slot.started": (_DEBUG, "{name} started as pid {child_pid}"),
+    "cgroup.used": (_INFO, "each execution gets a cgroup of its own below {path}"),
+    "cgroup.unused": (_DEBUG, "executions get no cgroups: {reason}"),
+    "cgroup.failed": (_ERROR, "an execution runs without the help of {path}: {reason}"),
+    "limits.unenforced": (_WARNING, "{task}: {what}; {reason}"),
     "slot.left": (_DEBUG, "{name} left"),
     "slot.crashed": (_ERROR, "{name} died ({how})"),
     "slot.cannot_boot": (_ERROR, "{name} cannot start ({how}); next try in {seconds:.1f} s"),

@@ -11,12 +11,14 @@ import math
 import os
 import time
 from dataclasses import replace
+from typing import NamedTuple
 
 from ..outcome import Ending, EndingKind, OutcomeFile, Report, fit, resolve
 from . import invocation, process_tree, run
 from .board import fingerprint
 from .claiming import Answer, NoLease, claim
 from .clock import boottime
+from .confinement import confined
 from .counted import CLAIMS, DURATION, EXECUTIONS, FAILURE, GRANTED, KILLS, LEASES_LOST, QUEUE_DELAY, SUCCESS
 from .delivery import Fate
 from .errors import CouldNotStart
@@ -42,14 +44,24 @@ _HOLD = 5.0
 _ABSENT = OutcomeFile(fields={}, present=False)
 
 
-def take(offer: Offer, context: WorkerContext) -> bool:
-    """Take an offer as far as it goes. Returns when the slot is free again: whether the execution was ours."""
+class Taken(NamedTuple):
+    """What came of an offer."""
+
+    was_ours: bool
+    """Whether there was a lease to run it under."""
+    left: bool = False
+    """Whether processes of the handler go on, as its `background: leave` allows: they are children of this worker,
+    which must run nothing else then."""
+
+
+def take(offer: Offer, context: WorkerContext) -> Taken:
+    """Take an offer as far as it goes. Returns when the slot is free again."""
     reached(Step.OFFER_TAKEN)
     handler = context.settings.handlers.get(offer.task)
     reason = _reason_to_drop(offer, handler, context)
     if reason is not None or handler is None:
         emit("execution.dropped", task=offer.task, execution_id=offer.execution_id, reason=reason)
-        return False
+        return Taken(was_ours=False)
     return _Execution(offer, handler, context).go()
 
 
@@ -91,18 +103,20 @@ class _Execution:
             claimed_at=time.time(),
         )
 
-    def go(self) -> bool:
-        """All the steps. False if there was no lease to take them under."""
+    def go(self) -> Taken:
+        """All the steps."""
+        left = False
         lease = self._claim() if self._make_files() else None
         if lease is not None:
             self._context.keeper.watch(lease, self._context.stop.wake)
             ended = self._run()
+            left = ended.left
             self._set_stop_by(math.inf)
             self._conclude(ended)
             self._context.keeper.release()
         # Not in a `finally`: what an unforeseen error leaves is for the supervisor to settle.
         self._clear()
-        return lease is not None
+        return Taken(lease is not None, left)
 
     # Claiming.
 
@@ -167,30 +181,37 @@ class _Execution:
             kill_on_lease_loss=self._handler.on_lease_lost == "kill",
         )
         marker = process_tree.marker_value(self._offer.execution_id, str(context.state_dir.root))
-        try:
-            planned = self._prepare(marker)
-            self._redactor = context.redaction.of_environment(self._handler, planned.env)
-            reached(Step.PREPARED)
-            # Written before the start: from here on the handler may have had effects.
-            self._write_record(phase=Phase.RUNNING)
-            reached(Step.RECORDED_RUNNING)
-            # Before the start, too: a handler may stop its worker before that has come to watch it.
-            self._set_stop_by(rules.stop_by(boottime() + rules.timeout, context.keeper.lease))
-            outputs = Outputs(self._redactor, self._log())
-            running = run.start(planned, rules, context.stop, outputs.streams)
-            began = boottime()
-            context.board.set_times(context.slot, began, began + rules.timeout)
-        except CouldNotStart as error:
-            return run.Ended(Ending.could_not_start(str(error)), "")
-        except OSError as error:
-            return run.Ended(Ending.could_not_start(f"state directory: {error}"), "")
-        self._count_delay()
+        with confined(self._handler, context.cgroups, self._offer.execution_id) as confinement:
+            try:
+                planned = self._prepare(marker)
+                self._redactor = context.redaction.of_environment(self._handler, planned.env)
+                reached(Step.PREPARED)
+                # Written before the start: from here on the handler may have had effects.
+                self._write_record(phase=Phase.RUNNING)
+                reached(Step.RECORDED_RUNNING)
+                # Before the start, too: a handler may stop its worker before that has come to watch it.
+                self._set_stop_by(rules.stop_by(boottime() + rules.timeout, context.keeper.lease))
+                outputs = Outputs(self._redactor, self._log())
+                running = run.start(planned, rules, context.stop, outputs.streams, confinement)
+                began = boottime()
+                context.board.set_times(context.slot, began, began + rules.timeout)
+            except CouldNotStart as error:
+                return run.Ended(Ending.could_not_start(str(error)), "")
+            except OSError as error:
+                return run.Ended(Ending.could_not_start(f"state directory: {error}"), "")
+            self._count_delay()
+            ended = self._watch(running, marker)
+            outputs.close()
+            return ended
+
+    def _watch(self, running: run.Run, marker: str) -> run.Ended:
         reached(Step.STARTED)
         self._record_pid(running.pid)
         reached(Step.RECORDED_PID)
-        ended = running.watch(lambda: context.keeper.lease, self._beat, marker, self._is_cancelled)
-        outputs.close()
+        ended = running.watch(lambda: self._context.keeper.lease, self._beat, marker, self._is_cancelled)
         reached(Step.ENDED)
+        if ended.left:
+            emit("execution.left", task=self._offer.task, execution_id=self._offer.execution_id)
         return ended
 
     def _prepare(self, marker: str) -> invocation.Invocation:

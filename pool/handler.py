@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from .limits import Limits
+
+Background = Literal["kill", "leave"]
 OnLeaseLost = Literal["kill", "finish"]
 
 
@@ -54,3 +57,7 @@ class Handler:
     env: Mapping[str, str] = field(default_factory=dict)
     """Extra environment; values are templates with `{{ payload.a.b }}` and `${NAME}`."""
     on_lease_lost: OnLeaseLost = "kill"
+    background: Background = "kill"
+    """What becomes of processes that a handler leaves when it ends by itself. `leave` needs a cgroup of the pool's own;
+    they then go on until the pool stops."""
+    limits: Limits | None = None

@@ -6,20 +6,25 @@ from collections.abc import Callable
 
 from .capture import HeadAndTail
 from .execution_log import ExecutionLog
-from .redact import Redactor
+from .redact import RedactedStream, Redactor
 
 
 class Output:
     """Takes what a handler writes to one stream; its `text` is for the report."""
 
     def __init__(self, redactor: Redactor | None, log: Callable[[bytes], None] | None) -> None:
-        self._stream = None if redactor is None else redactor.stream()
+        self._redactor = redactor
+        # Made at the first bytes: most handlers write to one stream or to none.
+        self._stream: RedactedStream | None = None
         self._log = log
         self._kept = HeadAndTail()
 
     def add(self, data: bytes) -> None:
         """Take in the next bytes."""
-        self._pass(data if self._stream is None else self._stream.feed(data))
+        if self._redactor is not None:
+            self._stream = self._stream or self._redactor.stream()
+            data = self._stream.feed(data)
+        self._pass(data)
 
     def text(self) -> str:
         """What was kept, once all has been taken in."""
@@ -38,8 +43,8 @@ class Outputs:
     """Both streams of one handler, and its log, which has them in the order in which they came."""
 
     def __init__(self, redactor: Redactor | None, log: ExecutionLog | None) -> None:
-        # Redacted once more: a secret of which each stream has a part may be whole where they meet.
-        self._joined = redactor.stream() if redactor and log else None
+        self._redactor = redactor
+        self._joined: RedactedStream | None = None
         self._log = log
         to_log = None if log is None else self._to_log
         self.streams = (Output(redactor, to_log), Output(redactor, to_log))
@@ -53,5 +58,10 @@ class Outputs:
             self._log.close()
 
     def _to_log(self, data: bytes) -> None:
-        if self._log is not None and not self._log.is_done:
-            self._log.add(data if self._joined is None else self._joined.feed(data))
+        if self._log is None or self._log.is_done:
+            return
+        if self._redactor is not None:
+            # Once more: a secret of which each stream has a part may be whole where they meet.
+            self._joined = self._joined or self._redactor.stream()
+            data = self._joined.feed(data)
+        self._log.add(data)

@@ -26,6 +26,7 @@ SHORTEST = 6
 
 _LONGEST_INT = 512
 """Bits of the longest number that is searched: Python refuses to write far longer ones."""
+_SMALLEST_INT = 10 ** (SHORTEST - 1)
 
 
 def usable(secrets: Iterable[str]) -> frozenset[str]:
@@ -53,6 +54,8 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """`text` without them. Lone surrogates stay as they are."""
+        if len(text) < SHORTEST:
+            return text
         return self.data(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
 
     def value(self, value: Any, levels: int = MAX_LEVELS + 1) -> Any:
@@ -68,7 +71,7 @@ class Redactor:
             return {self.text(str(key)): self.value(item, levels - 1) for key, item in value.items()}
         if isinstance(value, list | tuple):
             return [self.value(item, levels - 1) for item in value]
-        if isinstance(value, float) or (isinstance(value, int) and value.bit_length() <= _LONGEST_INT):
+        if isinstance(value, float) or (isinstance(value, int) and _is_searched(value)):
             written = json.dumps(value)
             redacted = self.text(written)
             return value if redacted == written else redacted
@@ -76,7 +79,7 @@ class Redactor:
 
     def report(self, report: Report) -> Report:
         """A report without them. Evidence that is a secret is none any more: better unproven than published."""
-        return replace(report, **self.value(report.body()))
+        return replace(report, **{name: self.value(value) for name, value in report.body().items()})
 
 
 class RedactedStream:
@@ -96,6 +99,10 @@ class RedactedStream:
     def finish(self) -> bytes:
         """No more will come; returns what was held back. May be called again."""
         return self._shapes.feed(self._values.finish()) + self._shapes.finish()
+
+
+def _is_searched(number: int) -> bool:
+    return abs(number) >= _SMALLEST_INT and number.bit_length() <= _LONGEST_INT
 
 
 def _forms(secret: str) -> set[bytes]:

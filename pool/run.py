@@ -19,14 +19,17 @@ from dataclasses import dataclass, replace
 from ..outcome import Ending
 from . import process_tree
 from .capture import HeadAndTail, Kept, Pipe, combined
+from .cgroup import Group
 from .clock import boottime
-from .counted import KILL, TERM
+from .confinement import FREE, Confinement
+from .counted import CGROUP, KILL, TERM
 from .errors import CouldNotStart
 from .invocation import Invocation
 from .kill_ladder import GIVE_UP_AFTER, RESCAN, KillLadder, Step
 from .lease import Lease, Loss
 from .lease_keeper import KEEP_FROM
 from .prctl import IS_LINUX
+from .spawn import spawn
 from .stop import StopLevel, StopSignals
 
 BEAT_EVERY = 5.0
@@ -65,6 +68,8 @@ class Ended:
     output: str
     rungs: tuple[str, ...] = ()
     """How far the kill ladder went: the names of `counted.KILLS`."""
+    left: bool = False
+    """Whether processes of it go on in the background, as its `background: leave` allows."""
 
 
 class Run:
@@ -77,6 +82,8 @@ class Run:
         rules: Rules,
         stop: StopSignals,
         now: float,
+        *,
+        group: Group | None = None,
     ) -> None:
         self.pid = process.pid
         self._process = process
@@ -91,6 +98,7 @@ class Run:
         self._survivors: tuple[str, ...] = ()
         self._rungs: dict[str, None] = {}
         """The rungs taken, in their order."""
+        self._group = group
 
     def stop_by(self, lease: Lease) -> float:
         """When the supervisor steps in: past the handler's deadline and its grace, or past its lease."""
@@ -143,9 +151,13 @@ class Run:
             self._stop.level >= StopLevel.KILL or self._must_be_gone(lease, now)
         ):
             self._ladder.hasten(now)
-        if self._ladder is None and self._returncode is not None:
+        if self._ladder is None and self._returncode is not None and not self._leaves_rest():
             grace = 0.0 if self._stop.level >= StopLevel.KILL else self._rules.kill_grace
             self._ladder = KillLadder(now, grace)
+
+    def _leaves_rest(self) -> bool:
+        """Whether what the handler leaves behind may go on: not if there will be nobody to end it."""
+        return self._group is not None and self._group.keeps and self._stop.level < StopLevel.KILL
 
     def _reason_to_end(
         self, lease: Lease, now: float, is_cancelled: Callable[[], bool]
@@ -180,13 +192,16 @@ class Run:
         if self._returncode is not None and IS_LINUX and not process_tree.has_children():
             return True
         if self._ladder is None:
-            return False
+            return self._returncode is not None
         match self._ladder.step(now):
             case Step.TERM:
                 self._rungs[TERM] = None
                 process_tree.signal_all(process_tree.of_handler(self.pid, marker), signal.SIGTERM)
             case Step.KILL:
                 self._rungs[KILL] = None
+                if self._group is not None:
+                    self._rungs[CGROUP] = None
+                    self._group.kill()
                 if IS_LINUX:
                     # All that we have is the handler's. What forks faster than it is found must be met at once.
                     process_tree.kill_children(process_tree.children())
@@ -223,11 +238,16 @@ class Run:
                 pipe.close()
         output = combined(*(pipe.kept.text() for pipe in self._pipes))
         ending = self._cause or _exit_ending(self._returncode)
-        return Ended(replace(ending, survivors=self._survivors), output, tuple(self._rungs))
+        left = self._ladder is None and self._group is not None and self._group.is_populated
+        return Ended(replace(ending, survivors=self._survivors), output, tuple(self._rungs), left)
 
 
 def start(
-    invocation: Invocation, rules: Rules, stop: StopSignals, outputs: tuple[Kept, Kept] | None = None
+    invocation: Invocation,
+    rules: Rules,
+    stop: StopSignals,
+    outputs: tuple[Kept, Kept] | None = None,
+    confinement: Confinement = FREE,
 ) -> Run:
     """Start a handler in a session of its own. `outputs` take its standard output and its standard error.
 
@@ -241,15 +261,7 @@ def start(
             reader, writer = os.pipe()
             pipes.append(Pipe(reader, kept))
             writers.append(writer)
-        process = subprocess.Popen(
-            invocation.argv,
-            env=invocation.env,
-            cwd=invocation.cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=writers[0],
-            stderr=writers[1],
-            start_new_session=True,
-        )
+        process = spawn(invocation, confinement, *writers)
     except (OSError, ValueError) as error:
         for pipe in pipes:
             pipe.close()
@@ -257,7 +269,7 @@ def start(
     finally:
         for writer in writers:
             os.close(writer)
-    return Run(process, pipes, rules, stop, now)
+    return Run(process, pipes, rules, stop, now, group=confinement.group)
 
 
 def stack_limit() -> int:

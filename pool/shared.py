@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from ..client import Budget
 from .account import Account
 from .board import Board
+from .cgroup import Cgroups
+from .memory import Memories
 from .offers import Notices, Offers
 from .pulse import Pulse
 from .state_dir import StateDir
@@ -21,8 +23,6 @@ class Shared:
     lock: int
     """The descriptor that holds the state directory's lock; kept open by every process of the pool."""
     board: Board
-    board_memory: int | None = None
-    """The descriptor of the board's memory, for the supervisor's handover; None where it has none."""
     offers: Offers
     notices: Notices
     """To the steward's listing: idle, left, refused, hold; lost, resumed and account, by the supervisor."""
@@ -32,11 +32,15 @@ class Shared:
     """To the supervisor: a key that the steward's login was given."""
     budget: Budget
     account: Account
+    memories: Memories | None = None
+    """Of the board and the account, for the supervisor's handover; None where it cannot hand over."""
     supervisor_pid: int
     tally: Tally
     tally_memory: int | None = None
-    """The same of the tally's memory."""
+    """The descriptor of its memory, for the handover. Not in `memories`: another program may count otherwise."""
     pulse: Pulse = field(default_factory=Pulse)
+    cgroups: Cgroups | None = None
+    """Where executions get cgroups; None where the pool owns none."""
 
     def descriptors(self) -> set[int]:
         """What a forked process keeps open besides its standard streams."""

@@ -50,9 +50,14 @@ def main(slot: int, settings: Settings, shared: Shared) -> None:
             shared.board.hold(slot, fingerprint(offer.execution_id))
             shared.board.set_state(slot, SlotState.BUSY, boottime())
             setproctitle.setproctitle(title(slot, f"{offer.task} {offer.execution_id[:8]}"))
-            if execution.take(offer, context):
+            taken = execution.take(offer, context)
+            if taken.was_ours:
                 wear.count()
             shared.board.hold(slot, NOBODY)
+            if taken.left:
+                # The supervisor adopts it, and the next worker's children are again its own handler's alone.
+                context.workspace.close()
+                return
             after = offer.execution_id
     except StopWaiting:
         shared.notices.send("left", after=after)
@@ -131,4 +136,5 @@ def _context(slot: int, settings: Settings, shared: Shared, stop: StopSignals) -
         redaction=Redaction(settings, surroundings.env),
         stop=stop,
         counts=counts,
+        cgroups=shared.cgroups,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from .account import Account
 from .board import Board
+from .cgroup import Cgroups
 from .clock import boottime
 from .invocation import Surroundings
 from .lease_keeper import LeaseKeeper
@@ -46,6 +47,7 @@ class WorkerContext:
     stop: StopSignals
     counts: Row
     """This slot's numbers. Written by the main thread, but for the lease keeper's calls."""
+    cgroups: Cgroups | None
 
     def pause(self, seconds: float) -> bool:
         """Wait, beating; False as soon as the worker is to stop its handler and leave."""

@@ -1,1 +1,1 @@
-"""Templates of service definitions, as package data: `cueworker.service` for systemd."""
+"""Service definitions, as package data: two units for systemd, an agent for launchd, a file for logrotate."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ..pool.handler import ArgvCommand, Command, Handler, PastedCommand, ShellCommand
+from ..pool.limits import Limits as HandlerLimits
 from ..pool.recycling import SPREAD, Limits
 from ..pool.settings import Settings
 from .config_problem import Problem, mask_keys
@@ -64,6 +65,10 @@ def _pool(settings: Settings, path: Path | None, server: str, api_key: str) -> I
     yield _line("worker id", settings.worker_id)
     yield _line("workers", str(settings.workers))
     yield _line("state dir", str(settings.state_dir))
+    if settings.log.file is not None:
+        yield _line("log file", str(settings.log.file))
+    if not settings.redact:
+        yield _line("redact", "false: secrets stay in handlers' output and in reports")
     yield _line("polling", polling)
     yield _line("heartbeat", f"every {_seconds(settings.heartbeat_interval)}")
     yield _line(
@@ -95,6 +100,19 @@ def _handler(handler: Handler) -> Iterator[str]:
     if handler.env:
         yield _line("  env", ", ".join(sorted(handler.env)))
     yield _line("  lease lost", handler.on_lease_lost)
+    if handler.background != "kill":
+        yield _line("  background", handler.background)
+    if handler.limits is not None:
+        yield _line("  limits", ", ".join(_handler_limits(handler.limits)))
+
+
+def _handler_limits(limits: HandlerLimits) -> Iterator[str]:
+    if limits.memory is not None:
+        yield f"memory {limits.memory:,} bytes"
+    if limits.cpu is not None:
+        yield f"cpu {limits.cpu:.0%} of one processor"
+    if limits.processes is not None:
+        yield f"processes {limits.processes}"
 
 
 def _command(command: Command) -> Iterator[str]:

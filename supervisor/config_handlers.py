@@ -12,10 +12,11 @@ from .config_command import read_command, read_script, safe_command
 from .config_env import read_env
 from .config_field import is_usable
 from .config_keys import advise_handler, known_only
+from .config_limits import read_limits
 from .config_node import Document, Entry, kind, place
 from .config_paths import expand_home
 from .config_problem import clip, show_key
-from .config_schema import DURATION, HANDLER, ON_LEASE_LOST, TEXT
+from .config_schema import BACKGROUND, DURATION, HANDLER, ON_LEASE_LOST, TEXT
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,8 @@ def _from_mapping(
     cwd = TEXT.value(f"{name}.cwd", fields.get("cwd"), document)
     timeout = DURATION.value(f"{name}.timeout", fields.get("timeout"), document)
     on_lease_lost = ON_LEASE_LOST.value(f"{name}.on_lease_lost", fields.get("on_lease_lost"), document)
+    background = BACKGROUND.value(f"{name}.background", fields.get("background"), document)
+    limits = read_limits(f"{name}.limits", fields.get("limits"), document)
     env = fields.get("env")
     variables = {} if env is None or env.is_null else read_env(f"{name}.env", env, document)
     if command is None:
@@ -102,4 +105,6 @@ def _from_mapping(
         base_dir=defaults.base_dir,
         env=variables,
         on_lease_lost=on_lease_lost or defaults.on_lease_lost,
+        background=background or "kill",
+        limits=limits,
     )

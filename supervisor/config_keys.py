@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from .config_node import Document, Entry
 from .config_problem import clip
-from .config_schema import HANDLER, METRICS, TOP
+from .config_schema import HANDLER, LIMITS, METRICS, TOP
 
 _MEANT = {
     "api_url": "api_base",
@@ -16,6 +16,10 @@ _MEANT = {
     "bind": "listen",
     "base_url": "api_base",
     "command": "cmd",
+    "cpus": "cpu",
+    "mem": "memory",
+    "pids": "processes",
+    "tasks_max": "processes",
     "concurrency": "workers",
     "dir": "cwd",
     "directory": "cwd",
@@ -45,6 +49,8 @@ def advise_handler(key: str) -> str | None:
     """The same for a key inside a handler."""
     if key in TOP:
         return "did you mean timeout?" if key == "handler_timeout" else f"{key} belongs at the top level"
+    if key in LIMITS:
+        return f"{key} belongs under limits"
     return _did_you_mean(key, HANDLER)
 
 
@@ -56,6 +62,11 @@ def advise_among(fields: Collection[str]) -> Callable[[str], str | None]:
 def advise_metrics(key: str) -> str | None:
     """The same for a key under `metrics`."""
     return _did_you_mean(key, METRICS)
+
+
+def advise_limits(key: str) -> str:
+    """The same for a key inside `limits`: a limit that is ignored is none, so that each is an error."""
+    return _did_you_mean(key, LIMITS) or f"there are {', '.join(LIMITS)}"
 
 
 def _did_you_mean(key: str, known: Collection[str]) -> str | None:

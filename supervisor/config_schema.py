@@ -7,13 +7,17 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from ..pool.board import MAX_WORKERS
-from ..pool.handler import OnLeaseLost
+from ..pool.handler import Background, OnLeaseLost
 from ..pool.log_settings import Format, Level
 from ..pool.settings import OnAuthFailure
 from .config_field import Field, bytes_, seconds, written
+from .config_size import share
 
 MAX_SECONDS = 1e9
 """No duration is longer: thirty years, so that no deadline overflows a clock."""
+
+LEAST_MEMORY = 1024 * 1024
+"""Bytes: with less no program begins."""
 
 _Positive = Annotated[float, Meta(gt=0, le=MAX_SECONDS)]
 SMALLEST_MEMORY = 32 << 20
@@ -46,6 +50,14 @@ AGE: Field[float] = Field(
 )
 ON_AUTH_FAILURE: Field[OnAuthFailure] = Field(Literal["wait", "exit"], "wait or exit")
 ON_LEASE_LOST: Field[OnLeaseLost] = Field(Literal["kill", "finish"], "kill or finish")
+BACKGROUND: Field[Background] = Field(Literal["kill", "leave"], "kill or leave")
+HANDLER_MEMORY: Field[int] = Field(
+    Annotated[int, Meta(ge=LEAST_MEMORY, le=2**60)], "a size from 1M on, such as 512M or 2G", bytes_
+)
+CPU: Field[float] = Field(
+    Annotated[float, Meta(ge=0.01, le=10_000)], "a percentage of one processor, such as 50% or 200%", share
+)
+PROCESSES: Field[int] = Field(Annotated[int, Meta(ge=1, le=2**22)], "a whole number from 1 on")
 TEMPLATES: Field[Literal["paste"]] = Field(
     Literal["paste"], "paste", remedy="leave it out: templates are passed as quoted references"
 )
@@ -108,8 +120,12 @@ HANDLER: dict[str, Field[Any] | None] = {
     "env": None,
     "on_lease_lost": ON_LEASE_LOST,
     "templates": TEMPLATES,
+    "background": BACKGROUND,
+    "limits": None,
 }
 """A handler that is written as a mapping."""
 
 METRICS: dict[str, Field[Any] | None] = {"listen": METRICS_LISTEN}
 """What stands under `metrics`."""
+LIMITS: dict[str, Field[Any] | None] = {"memory": HANDLER_MEMORY, "cpu": CPU, "processes": PROCESSES}
+"""A handler's `limits:`."""

@@ -1,4 +1,4 @@
-"""Where the API key comes from: the file, the environment, or what a login left (PROTOCOL "Keys")."""
+"""Where the API key comes from: the file, systemd, the environment, or what a login left (PROTOCOL "Keys")."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ from .config_source import place_at, read_source
 from .config_url import normalize_api_base
 
 _KEY = re.compile(r"[!-~]+")
+
+CREDENTIAL = "api_key"
+"""The name of systemd's credential: `LoadCredential=api_key:…`."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,8 @@ def resolve_api_key(
     file: str = "configuration",
     place: Place = NOWHERE,
 ) -> Credentials:
-    """The key of the first source that has one: `override`, `configured` (`api_key:`), CUEAPI_API_KEY,
-    credentials.json.
+    """The key of the first source that has one: `override`, `configured` (`api_key:`), systemd's
+    credential `api_key`, CUEAPI_API_KEY, credentials.json.
 
     `file` and `place` say where `api_key:` stands, for messages. No message and no repr holds a key. Raises
     ConfigError when there is no key anywhere, when the first one found cannot be sent in a header, or when
@@ -59,6 +62,9 @@ def resolve_api_key(
         return Credentials(_checked(override, "command line"), "the command line")
     if configured and configured.strip():
         return Credentials(_checked(configured, file, place), f"api_key in {file}")
+    loaded = _from_systemd(environ)
+    if loaded is not None:
+        return loaded
     if environ.get("CUEAPI_API_KEY", "").strip():
         return Credentials(_checked(environ["CUEAPI_API_KEY"], "CUEAPI_API_KEY"), "CUEAPI_API_KEY")
     return _from_login(environ, file, place)
@@ -89,6 +95,19 @@ def login_base(environ: Mapping[str, str], name: str) -> str | None:
         return None
     profiles = parse_profiles(read_source(path).text, path)
     return _api_base(_profile(profiles[name], name, path), name, path) if name in profiles else None
+
+
+def _from_systemd(environ: Mapping[str, str]) -> Credentials | None:
+    """The key that the unit's LoadCredential= made readable for this process alone; None if it loads none."""
+    folder = environ.get("CREDENTIALS_DIRECTORY", "")
+    path = Path(folder, CREDENTIAL)
+    if not os.path.isabs(folder) or not os.path.lexists(path):
+        return None
+    key = read_source(path).text
+    if not key.strip():
+        problem = Problem(str(path), 0, 0, "this credential is empty", "write the API key into its source")
+        raise ConfigError((problem,))
+    return Credentials(_checked(key, str(path)), f"systemd's credential {CREDENTIAL}")
 
 
 def _from_login(environ: Mapping[str, str], file: str, place: Place) -> Credentials:
@@ -158,5 +177,8 @@ def _broken(path: Path, message: str) -> ConfigError:
 
 
 def _no_key(file: str, place: Place, path: Path, detail: str) -> ConfigError:
-    message = f"no API key: looked at api_key in this file, the variable CUEAPI_API_KEY, and {path}{detail}"
+    message = (
+        f"no API key: looked at api_key in this file, systemd's credential {CREDENTIAL}, "
+        f"the variable CUEAPI_API_KEY, and {path}{detail}"
+    )
     return ConfigError((Problem(file, *place, message, "set one of them, or use --local"),))

@@ -9,9 +9,12 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
+
+from ..pool.memory import Memories
 
 VARIABLE = "CUEWORKER_HANDOVER"
 
@@ -46,8 +49,9 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
     state_dir: Path
     lock: int
     """The descriptor that holds the state directory's lock."""
-    board: int
-    """The descriptor of the board's memory."""
+    memories: Memories
+    cgroups: Path | None
+    """Where executions get cgroups."""
     counters: Counters | None = None
     """None: of a program that did not count."""
     workers: tuple[Adopted, ...]
@@ -58,18 +62,19 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
     def descriptors(self) -> tuple[int, ...]:
         """What stays open over the `exec`."""
         counters = () if self.counters is None else (self.counters.memory,)
-        return (self.lock, self.board, *counters)
+        return (self.lock, self.memories.board, self.memories.account, *counters)
 
 
-def exec_anew(handover: Handover) -> None:
-    """Become the program that is installed now, with the same command line. Returns only by raising OSError."""
+def exec_anew(handover: Handover, environ: Mapping[str, str]) -> None:
+    """Become the program that is installed now, with the same command line and with `environ` besides this process's
+    environment. Returns only by raising OSError."""
     descriptor = os.memfd_create("cueworker-handover", 0)
     try:
         os.write(descriptor, msgspec.json.encode(handover, enc_hook=str))
         for inherited in (descriptor, *handover.descriptors):
             os.set_inheritable(inherited, True)
         command = command_line()
-        os.execve(command[0], command, {**os.environ, VARIABLE: str(descriptor)})
+        os.execve(command[0], command, {**os.environ, **environ, VARIABLE: str(descriptor)})
     finally:
         os.close(descriptor)
 

@@ -31,6 +31,8 @@ class SlotProcess:
     """Scans in a row that found nothing of its dead process."""
     settle_from: float = 0.0
     destroyed_at: float = -math.inf
+    ending_since: float = math.inf
+    """Since when its process is being destroyed, or what that left is being settled."""
     recycled: int = 0
     """How often its process was replaced by a fresh one, other than by a reload or after a crash."""
     recycled_for: str = ""

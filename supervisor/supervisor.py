@@ -26,15 +26,18 @@ from ..pool.settings import Settings
 from ..pool.shared import Shared
 from ..pool.spool import Spool
 from ..pool.tally import SUPERVISOR
+from . import exit_codes
 from .account_keeper import AccountKeeper
 from .children import Child, fork
 from .control import ControlSocket
 from .control_commands import answer
 from .counting import count_lost, count_restart, counters_of
+from .groups import Groups
 from .handover import Adopted, Handover, exec_anew
 from .local_child import LocalChild
 from .operations import Operations
 from .restart import BOOT_TRIES, Exit
+from .service_watch import ServiceWatch, View
 from .settlement import redacting, settle_slot
 from .shutdown import Shutdown, Stage
 from .signals import Signals, hold_back, let_through
@@ -53,9 +56,6 @@ LATE_AFTER = 5.0
 RETRY_SETTLING = 1.0
 RETRY_DESTROYING = 5.0
 
-EXIT_OK = 0
-EXIT_CANNOT_BOOT = 70
-EXIT_BAD_KEY = 77
 """EX_NOPERM: the server refuses the API key (`on_auth_failure: exit`)."""
 
 _SIGNAL_OF = {
@@ -78,6 +78,7 @@ class Supervisor:
         hangup_drains: bool,
         local: LocalChild | None,
         account: AccountKeeper,
+        watch: ServiceWatch,
         adopted: Sequence[Adopted] = (),
     ) -> None:
         self._settings = settings
@@ -89,6 +90,8 @@ class Supervisor:
         self._hangup_drains = hangup_drains
         self._local = local
         self._account = account
+        self._watch = watch
+        self._groups = Groups(shared.cgroups)
         self._local_at = 0.0
         self._shutdown = Shutdown(settings.shutdown_grace, settings.kill_grace)
         self._steward = SlotProcess(STEWARD, "steward", steward.main)
@@ -98,7 +101,7 @@ class Supervisor:
         self._adopt(adopted)
         self._bystanders |= {process.pid for process in psutil.Process().children()} - self._known()
         """Children from before this program was exec'ed: not ours to kill."""
-        self._exit_code = EXIT_OK
+        self._exit_code = exit_codes.OK
         self._fresh_from = self._last_turn = boottime()
         self._control = ControlSocket(shared.state_dir.control)
         self._operations = Operations(self, shared, self._slots, self._steward, self._feed)
@@ -126,12 +129,14 @@ class Supervisor:
             self._settle(boottime())
             self._refill(boottime())
             self._look_for_stuck(boottime())
+            self._watch.turn(self._view, boottime())
             if self._is_over():
                 break
             self._last_turn = boottime()
             self._control.keep(self._last_turn)
             self._wait(max(0.0, self._next_event() - self._last_turn))
         self._control.close()
+        self._groups.end()
         emit("pool.stopped", waiting=len(Spool(self._shared.state_dir).paths()))
         return self._exit_code
 
@@ -180,7 +185,7 @@ class Supervisor:
     def _look_after_key(self, now: float) -> None:
         refused = self._account.look(now)
         if refused and self._settings.on_auth_failure == "exit" and self._shutdown.stage is Stage.NONE:
-            self._exit_code = EXIT_BAD_KEY
+            self._exit_code = exit_codes.BAD_KEY
             self._enter(Stage.DRAINING, "the API key is refused", now)
 
     def _reopen_logs(self, why: str) -> None:
@@ -200,6 +205,7 @@ class Supervisor:
         if not self._shutdown.enter(stage, now):
             return
         self._shared.pulse.drain()
+        self._watch.stopping(self._shutdown.next_at - now)
         match stage:
             case Stage.DRAINING:
                 emit("pool.draining", signal=why, seconds=self._settings.shutdown_grace)
@@ -247,20 +253,20 @@ class Supervisor:
 
     def reload(self) -> tuple[str, ...]:
         """Read the configuration again; returns what is wrong with it, in which case the old one stays."""
+        self._watch.reloading()
         settings = self._reload()
-        if isinstance(settings, tuple):
-            return settings
-        if self.stage is Stage.NONE and not self.is_upgrading:
-            # The program that an upgrade brings reads it anyway.
+        # The program that an upgrade brings reads it anyway.
+        if not isinstance(settings, tuple) and self.stage is Stage.NONE and not self.is_upgrading:
             self._take_over(settings)
-        return ()
+        self._watch.reloaded()
+        return settings if isinstance(settings, tuple) else ()
 
     def upgrade(self, by: str) -> str | None:
         """Begin to replace this program by the one that is installed now; returns what is in the way, if any."""
         if self.stage is not Stage.NONE:
             return "the pool is stopping"
         if not self.is_upgrading:
-            if self._shared.board_memory is None:
+            if self._shared.memories is None:
                 return "only Linux can do that; restart the pool"
             self._upgrade.begin(by)
         return None
@@ -274,7 +280,7 @@ class Supervisor:
         return all(busy) or now >= self._upgrade.clear_by
 
     def _hand_over(self) -> None:
-        assert self._shared.board_memory is not None
+        assert self._shared.memories is not None
         left = [(slot.cell, slot.child) for slot in self._slots if slot.child is not None]
         handover = Handover(
             supervisor_pid=os.getpid(),
@@ -282,7 +288,8 @@ class Supervisor:
             worker_id=self._settings.worker_id,
             state_dir=self._shared.state_dir.root,
             lock=self._shared.lock,
-            board=self._shared.board_memory,
+            memories=self._shared.memories,
+            cgroups=None if self._shared.cgroups is None else self._shared.cgroups.root,
             counters=counters_of(self._shared),
             workers=tuple(Adopted(cell, child.pid, child.born) for cell, child in left),
             local_server=None if self._local is None else self._local.pid,
@@ -290,7 +297,7 @@ class Supervisor:
         self._control.close()
         hold_back()
         try:
-            exec_anew(handover)
+            exec_anew(handover, self._watch.environment)
         except OSError as error:
             let_through()
             self._upgrade.fail(f"the new program cannot be run: {error.strerror}")
@@ -344,9 +351,11 @@ class Supervisor:
                 self._fork(slot, now)
             case Action.DESTROY:
                 slot.destroyed_at = now
+                slot.ending_since = min(slot.ending_since, now)
                 self._kill(slot, signal.SIGKILL)
             case Action.SETTLE:
                 slot.swept, slot.settle_from = 0, now
+                slot.ending_since = min(slot.ending_since, now)
             case Action.COOL:
                 count_restart(self._counts, slot)
                 pause = slot.restarts.pause(random.random())  # noqa: S311
@@ -428,7 +437,7 @@ class Supervisor:
         workers = [slot for slot in self._slots if slot.state is not State.CLOSED]
         if workers and all(slot.restarts.boot_failures >= BOOT_TRIES for slot in workers):
             emit("pool.cannot_boot", reason=slot.how)
-            self._exit_code = EXIT_CANNOT_BOOT
+            self._exit_code = exit_codes.CANNOT_BOOT
             self._enter(Stage.KILLING, "no worker can start", boottime())
 
     def _settle(self, now: float) -> None:
@@ -436,8 +445,10 @@ class Supervisor:
         settling = [slot for slot in (*self._slots, self._steward) if slot.state in IS_SETTLING]
         if not settling:
             return
+        dying = {self._shared.board.execution(slot.cell) for slot in settling}
+        self._groups.kill(dying)
         try:
-            strangers = process_tree.strangers(self._known())
+            strangers = self._groups.but_kept(process_tree.strangers(self._known()), dying)
         except OSError as error:
             # No descriptor to look with. What cannot be seen to be gone is not settled.
             emit("slot.unswept", reason=error)
@@ -455,6 +466,7 @@ class Supervisor:
             if slot is self._steward or settle_slot(self._shared.state_dir, slot.cell, self._redact, on_lost):
                 self._shared.notices.send("lost", execution=self._shared.board.execution(slot.cell))
                 self._shared.board.reset(slot.cell)
+                slot.ending_since = math.inf
                 self._feed(slot, Event.SETTLED)
                 self._shared.spooled.send("spooled")
             else:
@@ -466,6 +478,7 @@ class Supervisor:
         return known | self._bystanders | {pid for pid in others if pid is not None}
 
     def _refill(self, now: float) -> None:
+        self._groups.tidy(self._shared.board.held, now)
         for slot in (*self._slots, self._steward):
             if slot.state is State.COOLING and now >= slot.refill_at:
                 self._feed(slot, Event.COOLED)
@@ -509,6 +522,17 @@ class Supervisor:
             slot.destroyed_at + RETRY_DESTROYING,
         )
 
+    def _view(self) -> View:
+        board = self._shared.board
+        states = [board.state(slot.cell) for slot in self._slots]
+        return View(
+            busy=states.count(SlotState.BUSY),
+            idle=states.count(SlotState.IDLE),
+            steward_works=board.state(STEWARD) is SlotState.BUSY,
+            ending_since=[slot.ending_since for slot in self._slots if slot.state is not State.CLOSED],
+            steward_ending_since=self._steward.ending_since,
+        )
+
     # The loop's conditions.
 
     def _any_worker(self) -> bool:
@@ -535,7 +559,10 @@ class Supervisor:
 
     def _next_event(self) -> float:
         now = boottime()
-        times = [now + TICK, self._shutdown.next_at, self._operations.next_at(now)]
+        times = [
+            *(now + TICK, self._shutdown.next_at, self._operations.next_at(now)),
+            self._watch.next_at(now),
+        ]
         for slot in (*self._slots, self._steward):
             if slot.state is State.COOLING:
                 times.append(slot.refill_at)

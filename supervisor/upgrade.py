@@ -10,8 +10,8 @@ from __future__ import annotations
 import subprocess
 from enum import Enum, auto
 
-from ..pool.board import LAYOUT
 from ..pool.events import emit
+from ..pool.memory import LAYOUT
 from .handover import command_line
 
 PROBE = "--probe-upgrade"

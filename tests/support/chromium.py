@@ -11,7 +11,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from selenium import webdriver
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.common.exceptions import (
+    ElementNotInteractableException,
+    NoSuchElementException,
+    StaleElementReferenceException,
+)
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -100,36 +104,40 @@ class Chromium:
 
         return until(probe, f"{selector} on {self.driver.current_url}")
 
-    def named(self, text: str, kind: str = "a, button, summary") -> WebElement:
-        """The link or button with this text or label, as soon as there is one."""
+    def click(self, text: str, kind: str = "a, button, summary") -> None:
+        """Clicks the link or button with this text or label, as soon as there is one."""
 
-        def probe() -> WebElement | None:
-            for element in self.driver.find_elements(By.CSS_SELECTOR, kind):
-                try:
+        def probe() -> bool:
+            try:
+                for element in self.driver.find_elements(By.CSS_SELECTOR, kind):
                     if text in (element.text, element.accessible_name):
-                        return element
-                except StaleElementReferenceException:
-                    continue
-            return None
+                        element.click()
+                        return True
+            except (StaleElementReferenceException, ElementNotInteractableException):
+                pass  # the page changed in between
+            return False
 
-        return until(probe, f"{text!r} on {self.driver.current_url}: {self.text}")
+        until(probe, f"{text!r} can be clicked on {self.driver.current_url}")
 
     @property
     def text(self) -> str:
-        """What the page shows."""
-        return self.driver.find_element(By.TAG_NAME, "body").text
+        """What the page shows; nothing while it is being changed for another."""
+        try:
+            return self.driver.find_element(By.TAG_NAME, "body").text
+        except (NoSuchElementException, StaleElementReferenceException):
+            return ""
 
     def shows(self, *texts: str) -> None:
         """Waits until the page shows all of these."""
 
         def probe() -> bool:
-            try:
-                seen = self.text
-            except (NoSuchElementException, StaleElementReferenceException):
-                return False
+            seen = self.text
             return all(text in seen for text in texts)
 
-        until(probe, f"the page shows {texts}")
+        try:
+            until(probe, f"the page shows {texts}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it shows: {self.text}") from error
 
     def press(self, *keys: str) -> None:
         """Keys for whatever has the focus."""

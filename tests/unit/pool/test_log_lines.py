@@ -15,11 +15,12 @@ import pytest
 from cueworker.pool.events import EVENTS
 from cueworker.pool.log_format import LONGEST_LINE, OWN_FIELDS, Lines, leads_to_journal
 from cueworker.pool.redact import Redactor
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.forked import in_child
 
 SECRET = "hunter2-hunter2"
+PATIENT = settings(deadline=None)
 NASTY = "task\n2026-01-01T00:00:00Z ERROR   forged\x1b[2J\r\x00\u2028é"
 
 
@@ -123,6 +124,7 @@ def test_secrets_are_taken_out_before_anything_is_cut() -> None:
 TEXTS = st.one_of(st.text(max_size=50), st.text(max_size=2).map(lambda text: text * 5000))
 
 
+@PATIENT
 @given(TEXTS, st.dictionaries(st.sampled_from("abcdefghij"), TEXTS))
 def test_every_line_is_one_line_of_bounded_length_and_utf8(words: str, facts: dict[str, str]) -> None:
     found = as_json(record(words, **facts))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from cueworker.outcome import Report
 from cueworker.pool.redact import Redactor
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 SECRETS = [
@@ -63,6 +63,7 @@ PIECES = st.sampled_from(
 TEXTS = st.lists(st.one_of(PIECES, st.text(max_size=4)), max_size=25).map("".join)
 CUTS = st.lists(st.integers(0, 200), max_size=12)
 REDACTOR = Redactor(SECRETS)
+PATIENT = settings(deadline=None)
 
 
 def in_pieces(data: bytes, cuts: list[int]) -> list[bytes]:
@@ -92,6 +93,7 @@ def straight(text: str) -> str:
     return "".join(written)
 
 
+@PATIENT
 @given(TEXTS, CUTS)
 @example("Authorization: \nhunter2-hunter2", [13, 14, 15, 16])
 @example("authorization" + " " * 16 + ":" + " " * 16 + "''''x\n", [30, 31, 48, 50])
@@ -103,6 +105,7 @@ def test_the_pieces_in_which_bytes_come_do_not_matter(text: str, cuts: list[int]
     assert REDACTOR.data(data) == whole
 
 
+@PATIENT
 @given(TEXTS)
 def test_utf8_stays_utf8_and_no_secret_is_left(text: str) -> None:
     redacted = REDACTOR.data(text.encode("utf-8", "replace")).decode("utf-8")
@@ -110,6 +113,7 @@ def test_utf8_stays_utf8_and_no_secret_is_left(text: str) -> None:
     assert REDACTOR.text(redacted) == redacted
 
 
+@PATIENT
 @given(
     st.lists(st.sampled_from([*SECRETS[:5], "hunter2", "aaa", "abc", "x", "é", " ", "h"]), max_size=12).map(
         "".join
@@ -119,6 +123,7 @@ def test_what_is_covered_is_what_secrets_cover_and_no_more(text: str) -> None:
     assert REDACTOR.text(text) == straight(text)
 
 
+@PATIENT
 @given(st.lists(st.binary(max_size=300), max_size=6))
 def test_any_bytes_pass_a_redactor_that_knows_no_secret(pieces: list[bytes]) -> None:
     data = b"".join(pieces)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from cueworker.pool.log_settings import ExecutionLogs, LogSettings
 from cueworker.pool.settings import Settings
-from cueworker.supervisor.config import ConfigError, Overrides, load_config
+from cueworker.supervisor.config import ConfigError, Overrides, describe, load_config
 from cueworker.supervisor.config_size import parse_size
 
 KEY = "cue_sk_0123456789abcdef0123456789abcdef"
@@ -48,6 +48,17 @@ def test_everything_said(tmp_path: Path) -> None:
     )
     assert settings.execution_logs == ExecutionLogs(keep=36 * 3600.0, max_size=512 << 10)
     assert (settings.secrets, settings.redact) == (("PIN", "MY_VALUE"), False)
+
+
+def test_check_shows_where_the_log_is_and_that_secrets_stay(tmp_path: Path) -> None:
+    path = tmp_path / "cueworker.yaml"
+    path.touch(mode=0o600)
+    path.write_text(
+        f"api_key: {KEY}\nlog: {{file: /var/log/pool.log}}\nredact: no\nhandlers: {{say: echo}}\n"
+    )
+    text = describe(load_config(path, Overrides(), {"HOME": str(tmp_path)}))
+    assert "log file        /var/log/pool.log\n" in text
+    assert "redact          false: " in text
 
 
 def test_the_command_line_wins(tmp_path: Path) -> None:

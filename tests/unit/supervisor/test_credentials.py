@@ -37,6 +37,24 @@ def test_the_order_of_sources(tmp_path: Path) -> None:
     assert found.warnings == ()
 
 
+def test_a_credential_of_systemds(tmp_path: Path) -> None:
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path), "CUEAPI_API_KEY": "variable"}
+    # A unit may load other credentials, or none.
+    assert resolve_api_key(None, environ).api_key == "variable"
+    credential = tmp_path / "api_key"
+    credential.write_text("loaded\n")
+    found = resolve_api_key(None, environ)
+    assert (found.api_key, found.source) == ("loaded", "systemd's credential api_key")
+    assert resolve_api_key("file", environ).api_key == "file"
+    credential.write_text("\n")
+    with pytest.raises(ConfigError, match="this credential is empty"):
+        resolve_api_key(None, environ)
+    credential.unlink()
+    credential.mkdir()
+    with pytest.raises(ConfigError, match="is a directory"):
+        resolve_api_key(None, environ)
+
+
 def test_profiles(tmp_path: Path) -> None:
     log_in(
         tmp_path, {"default": {"api_key": "a"}, "work": {"api_key": "b", "email": "x", "more": [1]}, "bad": 3}
