@@ -36,6 +36,8 @@ class Shared:
     """Of the board and the account, for the supervisor's handover; None where it cannot hand over."""
     supervisor_pid: int
     tally: Tally
+    tally_memory: int | None = None
+    """The descriptor of its memory, for the handover. Not in `memories`: another program may count otherwise."""
     pulse: Pulse = field(default_factory=Pulse)
     cgroups: Cgroups | None = None
     """Where executions get cgroups; None where the pool owns none."""

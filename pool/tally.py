@@ -6,16 +6,18 @@ the rows up.
 
 A task has numbers of its own, in the block of its place. Places are given out in order, at the start and at each
 reload, and kept as long as the pool runs, so that no counter ever goes back or changes its task; tasks beyond
-`MAX_TASKS` share the first place, `OTHER`.
+`MAX_TASKS` share the first place, `OTHER`. An upgrade in place goes on with the memory and the places, as long as both
+programs count the same.
 """
 
 from __future__ import annotations
 
 import mmap
+import os
 from collections.abc import Iterable, Sequence
 
 from .board import MAX_WORKERS, STEWARD
-from .counted import FAMILIES, Counter, Family, Histogram
+from .counted import BOUNDS, FAMILIES, Counter, Family, Histogram
 
 SUPERVISOR = STEWARD + 1
 """The supervisor's row, behind the steward's; workers' rows have their slots' numbers."""
@@ -39,16 +41,41 @@ _OFFSET = _OFFSET_OF_POOL | {family: _POOL_CELLS + offset for family, offset in 
 """Where a family's cells begin in a row; for those by task, in the row's first block."""
 _ROW = _POOL_CELLS + (1 + MAX_TASKS) * _TASK_CELLS
 _ROWS = SUPERVISOR + 1
+_SLOTS = _ROWS * _ROW
+_SIZE = (_SLOTS + 1) * 8
+
+LAYOUT = "; ".join(
+    [
+        f"{_ROWS} x {1 + MAX_TASKS}, {BOUNDS}",
+        *(f"{family.name} {getattr(family, 'combinations', '')}" for family in FAMILIES),
+    ]
+)
+"""What must be the same for another program to go on with a tally's memory."""
 
 
 class Tally:
     """All rows. Made by the supervisor before it forks; untouched pages cost nothing."""
 
-    def __init__(self, tasks: Iterable[str] = ()) -> None:
-        self._memory = mmap.mmap(-1, (_ROWS * _ROW + 1) * 8)
+    def __init__(
+        self, tasks: Iterable[str] = (), memory: int | None = None, placed: Sequence[str] = (OTHER,)
+    ) -> None:
+        """A tally on the file that the descriptor `memory` opens, which `make_memory` made, or on memory of its own.
+
+        `placed` are the tasks that have a place there already, in its order.
+        """
+        self._memory = mmap.mmap(-1 if memory is None else memory, _SIZE)
         self._cells = memoryview(self._memory).cast("Q")
-        self._places = {OTHER: 0}
+        self._places = {task: place for place, task in enumerate(placed)}
         self.know(tasks)
+
+    @staticmethod
+    def make_memory() -> int | None:
+        """A descriptor of memory that outlives an exec of this process, for a tally; None where there is no such."""
+        if not hasattr(os, "memfd_create"):
+            return None
+        descriptor = os.memfd_create("cueworker-tally", os.MFD_CLOEXEC)
+        os.ftruncate(descriptor, _SIZE)
+        return descriptor
 
     # Written by the supervisor.
 
@@ -60,7 +87,7 @@ class Tally:
 
     def resize(self, slots: int) -> None:
         """Count the rows of that many slots; those of a larger pool before stay counted."""
-        self._cells[_ROWS * _ROW] = max(slots, self._cells[_ROWS * _ROW])
+        self._cells[_SLOTS] = max(slots, self._cells[_SLOTS])
 
     # Read by anybody.
 
@@ -76,7 +103,7 @@ class Tally:
     def totals(self) -> Totals:
         """All rows added up, as they are now."""
         size = _POOL_CELLS + len(self._places) * _TASK_CELLS
-        slots = self._cells[_ROWS * _ROW]
+        slots = self._cells[_SLOTS]
         rows = [
             self._cells[row * _ROW : row * _ROW + size].tolist()
             for row in (*range(min(slots, MAX_WORKERS)), STEWARD, SUPERVISOR)

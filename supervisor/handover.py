@@ -28,6 +28,16 @@ class Adopted(msgspec.Struct, frozen=True):
     """`boottime()` seconds."""
 
 
+class Counters(msgspec.Struct, frozen=True):
+    """The pool's tally."""
+
+    memory: int
+    """Its descriptor."""
+    layout: str
+    tasks: tuple[str, ...]
+    """Those that have a place, in its order."""
+
+
 class Handover(msgspec.Struct, frozen=True, kw_only=True):
     """All of it. The descriptors stay open over the `exec`."""
 
@@ -42,9 +52,17 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
     memories: Memories
     cgroups: Path | None
     """Where executions get cgroups."""
+    counters: Counters | None = None
+    """None: of a program that did not count."""
     workers: tuple[Adopted, ...]
     local_server: int | None
     """Its pid."""
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """What stays open over the `exec`."""
+        counters = () if self.counters is None else (self.counters.memory,)
+        return (self.lock, self.memories.board, self.memories.account, *counters)
 
 
 def exec_anew(handover: Handover, environ: Mapping[str, str]) -> None:
@@ -53,7 +71,7 @@ def exec_anew(handover: Handover, environ: Mapping[str, str]) -> None:
     descriptor = os.memfd_create("cueworker-handover", 0)
     try:
         os.write(descriptor, msgspec.json.encode(handover, enc_hook=str))
-        for inherited in (descriptor, handover.lock, handover.memories.board, handover.memories.account):
+        for inherited in (descriptor, *handover.descriptors):
             os.set_inheritable(inherited, True)
         command = command_line()
         os.execve(command[0], command, {**os.environ, **environ, VARIABLE: str(descriptor)})
@@ -75,7 +93,7 @@ def take() -> Handover | None:
         file.seek(0)
         found = msgspec.json.decode(file.read(), type=Handover, dec_hook=lambda kind, value: kind(value))
         if found.supervisor_pid == os.getpid():
-            for descriptor in (found.lock, found.memories.board, found.memories.account):
+            for descriptor in found.descriptors:
                 os.set_inheritable(descriptor, False)
             return found
     return None

@@ -24,13 +24,13 @@ from ..pool.settings import Settings
 from ..pool.shared import Shared
 from ..pool.spool import Spool
 from ..pool.state_dir import StateDir
-from ..pool.tally import Tally
 from . import exit_codes
 from .account_keeper import AccountKeeper
 from .config import ConfigError
+from .counting import tally_for
 from .delegation import take_over
 from .enforcement import prepare
-from .handover import Adopted, Handover, take
+from .handover import Adopted, Counters, Handover, take
 from .keys_of_pool import KeysOfLocalServer, KeysOfPool
 from .local_child import LocalChild, LocalServerFailed
 from .notify import Notifier
@@ -126,7 +126,13 @@ def _go_on(options: Options, handover: Handover, signals: Signals) -> int:
     board = Board(None, handover.memories.board)
     cgroups = None if handover.cgroups is None else Cgroups(handover.cgroups)
     shared = _shared(
-        settings, state_dir, lock=handover.lock, board=board, memories=handover.memories, cgroups=cgroups
+        settings,
+        state_dir,
+        lock=handover.lock,
+        board=board,
+        memories=handover.memories,
+        cgroups=cgroups,
+        counters=handover.counters,
     )
     emit("pool.upgraded", before=handover.version, version=version(), adopted=len(handover.workers))
     return _run(options, settings, shared, signals, local=local, notifier=notifier, adopted=handover.workers)
@@ -140,7 +146,9 @@ def _shared(
     board: Board,
     memories: Memories | None,
     cgroups: Cgroups | None,
+    counters: Counters | None = None,
 ) -> Shared:
+    tally, tally_memory = tally_for(settings.handlers, counters)
     return Shared(
         state_dir=state_dir,
         lock=lock,
@@ -153,7 +161,8 @@ def _shared(
         account=Account(settings.api_key, settings.api_base, None if memories is None else memories.account),
         memories=memories,
         supervisor_pid=os.getpid(),
-        tally=Tally(settings.handlers),
+        tally=tally,
+        tally_memory=tally_memory,
         cgroups=cgroups,
     )
 

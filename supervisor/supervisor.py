@@ -31,7 +31,7 @@ from .account_keeper import AccountKeeper
 from .children import Child, fork
 from .control import ControlSocket
 from .control_commands import answer
-from .counting import count_lost, count_restart
+from .counting import count_lost, count_restart, counters_of
 from .groups import Groups
 from .handover import Adopted, Handover, exec_anew
 from .local_child import LocalChild
@@ -290,6 +290,7 @@ class Supervisor:
             lock=self._shared.lock,
             memories=self._shared.memories,
             cgroups=None if self._shared.cgroups is None else self._shared.cgroups.root,
+            counters=counters_of(self._shared),
             workers=tuple(Adopted(cell, child.pid, child.born) for cell, child in left),
             local_server=None if self._local is None else self._local.pid,
         )

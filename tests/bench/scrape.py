@@ -5,8 +5,8 @@ python tests/bench/scrape.py
 
 from __future__ import annotations
 
-import os
 import statistics
+import sys
 import tempfile
 import threading
 import time
@@ -14,20 +14,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import requests
-from cueworker.client import Budget
-from cueworker.pool.account import Account
-from cueworker.pool.board import Board
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from cueworker.pool.call_counting import counting
 from cueworker.pool.clock import boottime
 from cueworker.pool.counted import CLAIMS, DURATION, EXECUTIONS, QUEUE_DELAY, REPORTS
 from cueworker.pool.metrics_server import MetricsServer, pages_of
-from cueworker.pool.offers import Notices, Offers
 from cueworker.pool.queued import queued_for
 from cueworker.pool.settings import Listen
-from cueworker.pool.shared import Shared
-from cueworker.pool.state_dir import StateDir
-from cueworker.pool.tally import Row, Tally
+from cueworker.pool.tally import Row
 from cueworker.pool.vitals import Vitals
+from support.shared import shared_by
 
 WORKERS = 64
 TASKS = [f"task-{number}" for number in range(10)]
@@ -37,8 +35,7 @@ EXECUTIONS_COUNTED = 20_000
 
 def main() -> None:
     """Measure and print."""
-    with tempfile.TemporaryDirectory() as folder:
-        shared = a_pool(Path(folder))
+    with tempfile.TemporaryDirectory() as folder, shared_by(WORKERS, TASKS, Path(folder)) as shared:
         pages = pages_of(shared, Vitals(shared, lambda: None), "bench")
         for slot in range(WORKERS):
             for task in TASKS:
@@ -57,26 +54,6 @@ def main() -> None:
     for _ in range(EXECUTIONS_COUNTED):
         count_one(row, "task-3")
     print(f"counting one execution: {(time.process_time() - began) / EXECUTIONS_COUNTED * 1e6:.1f} µs CPU")
-
-
-def a_pool(folder: Path) -> Shared:
-    """What a pool shares, without its processes."""
-    state_dir = StateDir(folder / "state")
-    state_dir.prepare()
-    tally = Tally(TASKS)
-    tally.resize(WORKERS)
-    return Shared(
-        state_dir=state_dir,
-        lock=-1,
-        board=Board(WORKERS),
-        offers=Offers(),
-        notices=Notices(),
-        spooled=Notices(),
-        budget=Budget.create(folder / "budget.lock"),
-        account=Account("key", "http://127.0.0.1:1"),
-        supervisor_pid=os.getpid(),
-        tally=tally,
-    )
 
 
 def count_one(row: Row, task: str) -> None:

@@ -12,6 +12,7 @@ import pytest
 from support.cli import cueworker
 from support.pool import SETTLED, Pool, end
 from support.repository import ROOT, project
+from support.scrape import address, scrape
 from support.site import Site
 from support.waiting import until
 
@@ -50,7 +51,7 @@ class Scene:
             "longer": f'while ! [ -e "{self.go}" ]; do sleep 0.05; done; echo longer',
         }
         self.installation = Installation(folder / "site")
-        self.pool = Pool(folder, handlers, workers=2)
+        self.pool = Pool(folder, handlers, workers=2, metrics={"listen": "127.0.0.1:0"})
         self.pool.start(env=self.installation.env)
         self.site: Site = self.pool.site()
 
@@ -103,6 +104,11 @@ def test_a_new_version_takes_over_and_what_runs_goes_on(scene: Scene) -> None:
     until(lambda: worker not in {process.pid for process in pool.workers()}, "the old worker is replaced")
     scene.wait_until_settled()
     assert not [line for line in pool.events("report.recorded") if " longer" in line and "NEW" in line]
+    # What either of them counted is still there.
+    pool.wait_for_event("metrics.listening", 2)
+    counted = scrape(address(pool))
+    for task in ("quick", "longer"):
+        assert counted.value("cueworker_executions_total", task=task, verdict="success") == 1
     assert not pool.events("slot.crashed") and not pool.events("execution.swept")
     assert pool.stop() == 0
 

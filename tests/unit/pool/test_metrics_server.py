@@ -16,21 +16,18 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from cueworker.client import Budget
 from cueworker.pool import Settings
-from cueworker.pool.account import Account
-from cueworker.pool.board import Board, SlotState
+from cueworker.pool.board import SlotState
 from cueworker.pool.clock import boottime
 from cueworker.pool.counted import DURATION, EXECUTIONS
 from cueworker.pool.metrics_server import CONNECTIONS, Answer, MetricsServer, Page, pages_of
-from cueworker.pool.offers import Notices, Offers
 from cueworker.pool.settings import Listen
 from cueworker.pool.shared import Shared
 from cueworker.pool.spool import Spool
-from cueworker.pool.state_dir import StateDir
-from cueworker.pool.tally import OTHER, Tally
+from cueworker.pool.tally import OTHER
 from cueworker.pool.vitals import Vitals
 from support.scrape import OPEN_METRICS, parsed
+from support.shared import shared_by
 from support.waiting import until
 
 HOSTILE = 'a "task"\\ with\nall that {an="exposition"} must # escape: é'
@@ -128,25 +125,8 @@ def get(server: MetricsServer, path: str) -> bytes:
 
 @pytest.fixture
 def shared(tmp_path: Path) -> Iterator[Shared]:
-    state_dir = StateDir(tmp_path / "state")
-    state_dir.prepare()
-    budget = Budget.create(tmp_path / "budget.lock")
-    made = Shared(
-        state_dir=state_dir,
-        lock=-1,
-        board=Board(3),
-        offers=Offers(),
-        notices=Notices(),
-        spooled=Notices(),
-        budget=budget,
-        account=Account("key", "http://127.0.0.1:1"),
-        supervisor_pid=os.getpid(),
-        tally=Tally(["plain", HOSTILE]),
-    )
-    yield made
-    budget.close()
-    for descriptor in made.descriptors() - {-1}:
-        os.close(descriptor)
+    with shared_by(3, ["plain", HOSTILE], tmp_path) as made:
+        yield made
 
 
 def test_what_the_pages_say_of_a_pool(shared: Shared) -> None:
@@ -158,7 +138,6 @@ def test_what_the_pages_say_of_a_pool(shared: Shared) -> None:
     vitals.listed(True, 9.0)
     assert vitals.condition().listing_failed_since is None
     pages = pages_of(shared, vitals, "worker-1")
-    shared.tally.resize(3)
     shared.tally.row(0).add(EXECUTIONS, "exited", "success", task=HOSTILE)
     shared.tally.row(2).observe(DURATION, 0.3, HOSTILE)
     spool = Spool(shared.state_dir)

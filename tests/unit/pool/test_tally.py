@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterable
@@ -126,6 +127,20 @@ def test_the_rows_of_a_pool_that_shrank_stay_counted() -> None:
     tally.resize(2)
     tally.row(0).add(SWEPT)
     assert total(tally, SWEPT) == 2
+
+
+def test_another_program_goes_on_with_the_memory_and_the_places() -> None:
+    memory = Tally.make_memory()
+    assert memory is not None
+    before = Tally(["b", "c"], memory)
+    before.resize(2)
+    for task in ("b", "c"):
+        before.row(1).add(CLAIMS, "granted", task=task)
+    after = Tally(["a", "c"], memory, before.tasks)
+    before.row(1).add(CLAIMS, "granted", task="c")  # by a worker of the old program
+    after.row(0).add(CLAIMS, "granted", task="a")
+    os.close(memory)
+    assert [total(after, CLAIMS, "granted", task=task) for task in ("a", "b", "c")] == [1, 1, 2]
 
 
 # Processes.
