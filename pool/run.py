@@ -238,7 +238,7 @@ class Run:
                 pipe.close()
         output = combined(*(pipe.kept.text() for pipe in self._pipes))
         ending = self._cause or _exit_ending(self._returncode)
-        left = self._ladder is None and self._group is not None and self._group.is_populated
+        left = self._ladder is None and process_tree.has_children()
         return Ended(replace(ending, survivors=self._survivors), output, tuple(self._rungs), left)
 
 
