@@ -29,7 +29,8 @@ def cancel(execution: str, config: Path | None, state_dir: Path | None, no_wait:
     id is enough if no other running one begins so. What has ended already stays as it ended.
 
     \b
-    cueworker cancel 7f3a
+      cueworker cancel 7f3a
+      cueworker cancel 7f3a --no-wait
     """
     pool = pool_of(config, state_dir)
     asked = pool.ask("cancel", execution=execution)

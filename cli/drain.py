@@ -20,6 +20,9 @@ def drain(config: Path | None, state_dir: Path | None, wait: bool) -> None:
     """Stop a running pool: handlers may finish within `shutdown_grace`, then TERM, then KILL; all are reported.
 
     The same as SIGTERM to the supervisor. A service manager may start the pool again: use its own `stop` then.
+
+    \b
+      cueworker drain --wait
     """
     pool = pool_of(config, state_dir)
     answer = pool.ask("drain")

@@ -18,7 +18,12 @@ EXIT_NOT_FOUND = 4
 @click.argument("name", required=False)
 @click.option("--markdown", is_flag=True, help="As the table that docs/events.md holds.")
 def events(name: str | None, markdown: bool) -> None:
-    """Say what events in the log mean and what to do about them: all, or those that begin with NAME."""
+    """Say what events in the log mean and what to do about them: all, or those that begin with NAME.
+
+    \b
+      cueworker events report.
+      cueworker events slot.hung
+    """
     names = [each for each in EVENTS if each.startswith(name or "")]
     if not names:
         click.echo(f"cueworker events: there is no event {name}; leave it out to see all", err=True)

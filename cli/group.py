@@ -15,54 +15,81 @@ class _Entry(NamedTuple):
     summary: str
 
 
-_SUBCOMMANDS = {
-    "start": _Entry("cueworker.supervisor.command", "main", "Run a pool (the same as cueworker-supervise)."),
-    "status": _Entry("cueworker.cli.status", "status", "Show what a running pool is doing."),
-    "top": _Entry("cueworker.cli.top", "top", "The same live, with CPU, memory and the handlers' output."),
-    "cancel": _Entry("cueworker.cli.cancel", "cancel", "End a running execution."),
-    "pause": _Entry("cueworker.cli.pause", "pause", "Let a running pool claim nothing more for now."),
-    "resume": _Entry("cueworker.cli.pause", "resume", "Let it claim again."),
-    "scale": _Entry("cueworker.cli.scale", "scale", "Set its number of workers."),
-    "recycle": _Entry("cueworker.cli.recycle", "recycle", "Give it fresh worker processes."),
-    "reload": _Entry("cueworker.cli.reload", "reload", "Let it read its configuration again."),
-    "upgrade": _Entry("cueworker.cli.upgrade", "upgrade", "Go on with the version that is installed now."),
-    "drain": _Entry("cueworker.cli.drain", "drain", "Stop it, gently."),
-    "check": _Entry("cueworker.cli.check", "check", "Validate the configuration and show what would run."),
-    "enqueue": _Entry("cueworker.cli.enqueue", "enqueue", "Run a task once, now; --wait shows its outcome."),
-    "login": _Entry("cueworker.cli.login", "login", "Get an API key for this machine, and keep it."),
-    "whoami": _Entry("cueworker.cli.whoami", "whoami", "Show whose API key it is, and whether it is good."),
-    "regenerate-key": _Entry(
-        "cueworker.cli.regenerate_key", "regenerate_key", "Replace the API key; the old one dies at once."
-    ),
-    "keys": _Entry("cueworker.cli.keys", "keys", "List, make and revoke the embedded server's API keys."),
-    "logins": _Entry("cueworker.cli.logins", "logins", "Approve or deny logins at the embedded server."),
-    "logs": _Entry(
-        "cueworker.cli.logs", "logs", "Show the pool's log, or an execution's output; -f follows."
-    ),
-    "events": _Entry(
-        "cueworker.cli.events", "events", "What each event in the log means and what to do about it."
-    ),
-    "run": _Entry("cueworker.cli.run", "run", "Run a handler here and now, without a server."),
-    "history": _Entry("cueworker.cli.history", "history", "Show what became of executions."),
-    "show": _Entry("cueworker.cli.show", "show", "Show everything known of one execution."),
-    "spool": _Entry("cueworker.cli.spool", "spool", "List, retry or drop reports that wait."),
-    "doctor": _Entry(
-        "cueworker.cli.doctor", "doctor", "Check this machine, the configuration and the server."
-    ),
-    "dashboard": _Entry(
-        "cueworker.cli.dashboard", "dashboard", "Print a link to the embedded server's pages."
-    ),
-    "serve": _Entry("cueworker.cli.serve", "serve", "Run the embedded CueAPI server by itself."),
-    "completion": _Entry("cueworker.cli.completion", "completion", "Print the shell's completion script."),
-    "install-service": _Entry(
-        "cueworker.cli.install_service",
-        "install_service",
-        "Start a pool with the machine (systemd, launchd).",
-    ),
-    "uninstall-service": _Entry(
-        "cueworker.cli.uninstall_service", "uninstall_service", "Undo install-service."
-    ),
+_SECTIONS = {
+    "Begin": {
+        "start": _Entry(
+            "cueworker.supervisor.command", "main", "Run a pool (the same as cueworker-supervise)."
+        ),
+        "check": _Entry(
+            "cueworker.cli.check", "check", "Validate the configuration and show what would run."
+        ),
+        "run": _Entry("cueworker.cli.run", "run", "Run a handler here and now, without a server."),
+        "enqueue": _Entry(
+            "cueworker.cli.enqueue", "enqueue", "Run a task once, now; --wait shows its outcome."
+        ),
+        "doctor": _Entry(
+            "cueworker.cli.doctor", "doctor", "Check this machine, the configuration and the server."
+        ),
+        "install-service": _Entry(
+            "cueworker.cli.install_service",
+            "install_service",
+            "Start a pool with the machine (systemd, launchd).",
+        ),
+        "uninstall-service": _Entry(
+            "cueworker.cli.uninstall_service", "uninstall_service", "Undo install-service."
+        ),
+    },
+    "A running pool": {
+        "status": _Entry("cueworker.cli.status", "status", "Show what a running pool is doing."),
+        "top": _Entry(
+            "cueworker.cli.top", "top", "The same live, with CPU, memory and the handlers' output."
+        ),
+        "cancel": _Entry("cueworker.cli.cancel", "cancel", "End a running execution."),
+        "pause": _Entry("cueworker.cli.pause", "pause", "Let a running pool claim nothing more for now."),
+        "resume": _Entry("cueworker.cli.pause", "resume", "Let it claim again."),
+        "scale": _Entry("cueworker.cli.scale", "scale", "Set its number of workers."),
+        "recycle": _Entry("cueworker.cli.recycle", "recycle", "Give it fresh worker processes."),
+        "reload": _Entry("cueworker.cli.reload", "reload", "Let it read its configuration again."),
+        "upgrade": _Entry(
+            "cueworker.cli.upgrade", "upgrade", "Go on with the version that is installed now."
+        ),
+        "drain": _Entry("cueworker.cli.drain", "drain", "Stop it, gently."),
+    },
+    "Look back": {
+        "history": _Entry("cueworker.cli.history", "history", "Show what became of executions."),
+        "show": _Entry("cueworker.cli.show", "show", "Show everything known of one execution."),
+        "logs": _Entry(
+            "cueworker.cli.logs", "logs", "Show the pool's log, or an execution's output; -f follows."
+        ),
+        "events": _Entry(
+            "cueworker.cli.events", "events", "What each event in the log means and what to do about it."
+        ),
+        "spool": _Entry("cueworker.cli.spool", "spool", "List, retry or drop reports that wait."),
+    },
+    "Keys": {
+        "login": _Entry("cueworker.cli.login", "login", "Get an API key for this machine, and keep it."),
+        "whoami": _Entry(
+            "cueworker.cli.whoami", "whoami", "Show whose API key it is, and whether it is good."
+        ),
+        "regenerate-key": _Entry(
+            "cueworker.cli.regenerate_key", "regenerate_key", "Replace the API key; the old one dies at once."
+        ),
+    },
+    "The embedded server": {
+        "serve": _Entry("cueworker.cli.serve", "serve", "Run the embedded CueAPI server by itself."),
+        "dashboard": _Entry(
+            "cueworker.cli.dashboard", "dashboard", "Print a link to the embedded server's pages."
+        ),
+        "keys": _Entry("cueworker.cli.keys", "keys", "List, make and revoke the embedded server's API keys."),
+        "logins": _Entry("cueworker.cli.logins", "logins", "Approve or deny logins at the embedded server."),
+    },
+    "Shell": {
+        "completion": _Entry(
+            "cueworker.cli.completion", "completion", "Print the shell's completion script."
+        ),
+    },
 }
+_SUBCOMMANDS = {name: entry for section in _SECTIONS.values() for name, entry in section.items()}
 
 
 class _LazyGroup(click.Group):
@@ -86,8 +113,9 @@ class _LazyGroup(click.Group):
         return names + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.summary) for name, entry in _SUBCOMMANDS.items()])
+        for title, section in _SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, entry.summary) for name, entry in section.items()])
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -56,6 +56,11 @@ def install_service(
 
     Of this shell's environment a service gets PATH alone. `systemctl edit` adds what handlers need besides.
 
+    \b
+      cueworker install-service --dry-run
+      cueworker install-service --user --config ~/.config/cueapi/cueworker.yaml
+      sudo cueworker install-service --instance nightly
+
     Exit codes: 0 it runs; 1 it could not be installed or does not run, see the message; 78 the configuration is wrong.
     """
     wish = Wish(

@@ -35,6 +35,9 @@ def login(email: str | None, config: Path | None, profile: str | None, api_base:
     the official clients look, too. A running pool that waits for a good key takes it up by itself. ^C changes nothing.
 
     \b
+      cueworker login --email you@example.com
+
+    \b
     Exit codes: 0 logged in; 1 not approved; 69 the server could not be asked; 73 the key could not be kept where it
     belongs; 78 the configuration is wrong; 130 given up by ^C.
     """

@@ -55,6 +55,11 @@ def logs(
 
     The pool's log file is the one of `log: {file: …}` or --log-file. Without one the pool logs to standard error: where
     it was started, or to `journalctl -u cueworker`.
+
+    \b
+      cueworker logs -f
+      cueworker logs 7f3a -f
+      cueworker logs 7f3a -n 20
     """
     try:
         settings = _settings(config, Overrides(state_dir=state_dir, worker_id=worker_id, log_file=log_file))

@@ -16,6 +16,10 @@ def pause(config: Path | None, state_dir: Path | None) -> None:
 
     The same as SIGTSTP to the supervisor, and as Ctrl-Z on its terminal. It does not outlive the pool: one that is
     started again claims.
+
+    \b
+      cueworker pause
+      cueworker pause --state-dir /var/lib/cueworker
     """
     answer = pool_of(config, state_dir).ask("pause")
     goes_on = f"{answer['running']} running execution(s) go on"
@@ -25,6 +29,11 @@ def pause(config: Path | None, state_dir: Path | None) -> None:
 @click.command(cls=PoolCommand)
 @which_pool
 def resume(config: Path | None, state_dir: Path | None) -> None:
-    """Let a paused pool claim work again. The same as SIGCONT to the supervisor."""
+    """Let a paused pool claim work again. The same as SIGCONT to the supervisor.
+
+    \b
+      cueworker resume
+      cueworker resume --state-dir /var/lib/cueworker
+    """
     answer = pool_of(config, state_dir).ask("resume")
     click.echo("resumed" if answer["changed"] else "it was not paused")

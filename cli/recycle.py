@@ -24,6 +24,10 @@ def recycle(
 
     A worker leaves when it is free: no handler is harmed, and a slot whose handler runs for hours takes that long.
     Settings like `max_executions`, `max_memory` and `max_age` do it by themselves.
+
+    \b
+      cueworker recycle 3
+      cueworker recycle --all
     """
     if every == (slot is not None):
         raise click.UsageError("name a SLOT, or say --all")

@@ -25,6 +25,9 @@ def regenerate_key(yes: bool, config: Path | None, profile: str | None, api_base
     key must be given the new one.
 
     \b
+      cueworker regenerate-key --yes
+
+    \b
     Exit codes: 0 replaced; 1 not confirmed; 69 the server could not be asked; 73 the key could not be kept where it
     belongs; 77 the server refuses the old key; 78 the configuration is wrong.
     """

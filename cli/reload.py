@@ -15,6 +15,9 @@ def reload(config: Path | None, state_dir: Path | None) -> None:
     """Let a running pool read its configuration again; what runs is not touched. The same as SIGHUP.
 
     A configuration with an error changes nothing: the errors are shown here. `cueworker check` shows them beforehand.
+
+    \b
+      cueworker check && cueworker reload
     """
     pool_of(config, state_dir).ask("reload")
     click.echo("reloaded; it holds for every execution from now on")

@@ -18,6 +18,9 @@ def scale(workers: int, config: Path | None, state_dir: Path | None) -> None:
 
     It holds until the next reload or restart, which go back to the configuration's number. SIGTTIN and SIGTTOU to the
     supervisor are one more and one less.
+
+    \b
+      cueworker scale 12
     """
     answer = pool_of(config, state_dir).ask("scale", workers=workers)
     click.echo(

@@ -27,9 +27,9 @@ def status(config: Path | None, state_dir: Path | None, as_json: bool, watch: bo
     """Show what a running pool is doing: its slots, what they run, for how long, and what waits.
 
     \b
-    cueworker status                     once, in words
-    cueworker status --json | jq .       all of it, for programs
-    cueworker status --watch             until Ctrl-C
+      cueworker status                     once, in words
+      cueworker status --json | jq .       all of it, for programs
+      cueworker status --watch             until Ctrl-C
     """
     pool = pool_of(config, state_dir)
     screen = Screen()

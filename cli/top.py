@@ -54,8 +54,8 @@ def top(
     extra `ui` is installed (pip install 'cueworker[ui]').
 
     \b
-    cueworker top                        until Ctrl-C
-    cueworker top --frames 1             once, for a file or a chat
+      cueworker top                        until Ctrl-C
+      cueworker top --frames 1             once, for a file or a chat
     """
     pool = pool_of(config, state_dir)
     with _screen(plain) as show:

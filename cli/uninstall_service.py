@@ -29,6 +29,9 @@ def uninstall_service(
 
     Its handlers may finish within `shutdown_grace`. The configuration, the state directory with unsent reports, and the
     user that runs it stay. To call it again is safe.
+
+    \b
+      cueworker uninstall-service --dry-run
     """
     try:
         check_name("instance", instance)

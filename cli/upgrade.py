@@ -25,7 +25,8 @@ def upgrade(config: Path | None, state_dir: Path | None) -> None:
     supervisor keeps its process id.
 
     \b
-    pip install --upgrade cueworker && cueworker upgrade
+      pip install --upgrade cueworker && cueworker upgrade
+      cueworker upgrade --state-dir /var/lib/cueworker
     """
     pool = pool_of(config, state_dir)
     before = pool.ask("status")

@@ -31,6 +31,10 @@ def whoami(
     While a pool with --local runs, that is the key of its own server.
 
     \b
+      cueworker whoami
+      cueworker whoami --json
+
+    \b
     Exit codes: 0 the key is good; 69 the server could not be asked; 77 it refuses the key; 78 there is no key, or the
     configuration is wrong.
     """

@@ -10,6 +10,7 @@ from cueworker.cli.group import cueworker
 from cueworker.local.verification import MODES, outcome_state
 from cueworker.outcome import EndingKind
 from cueworker.pool.delivery import Fate
+from cueworker.supervisor import exit_codes
 from support.repository import ROOT, rooms, sources
 
 ENDINGS = (ROOT / "docs" / "endings.md").read_text("utf-8")
@@ -41,12 +42,15 @@ def test_every_fate_is_explained() -> None:
 
 
 def test_every_exit_code_is_explained() -> None:
-    codes = {1, 2, 64}  # a handler's failure; click's own; EX_USAGE
+    # A handler's failure; click's own; EX_USAGE; ^C.
+    codes = {1, 2, 64, 130, *(code for name, code in vars(exit_codes).items() if name.isupper())}
     for room in rooms():
         for path in sources(room):
             for node in ast.parse(path.read_text("utf-8")).body:
                 if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
                     names = {target.id for target in node.targets if isinstance(target, ast.Name)}
+                    if not isinstance(node.value.value, int):
+                        continue
                     if names & _ELSEWHERE or any(name.startswith("EXIT_") for name in names):
                         codes.add(node.value.value)
     assert {int(code) for code in first_column("Exit codes")} == codes

@@ -23,7 +23,8 @@ def test_help_names_every_subcommand_and_how_to_begin(tmp_path: Path, option: st
     done = cueworker(option, home=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("Usage: cueworker ")
-    listed = [line.split()[0] for line in done.stdout.partition("Commands:\n")[2].splitlines() if line]
+    after_options = done.stdout.partition("Options:\n")[2].partition("\n\n")[2]
+    listed = re.findall(r"^  ([a-z-]+) ", after_options, re.MULTILINE)
     assert listed == SUBCOMMANDS
     assert {"start", "check", "enqueue", "serve"} <= set(listed)
     assert "cueworker-supervise --local" in done.stdout

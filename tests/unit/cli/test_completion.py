@@ -42,7 +42,8 @@ def test_subcommands_tasks_and_executions_are_completed(tmp_path: Path) -> None:
     settle(state_dir, entry("7f-settled"))
     Spool(state_dir).put(entry("7f-waits"))
     state_dir.slot_record(0).write_text(json.dumps(vars(slot_record(execution_id="7f-runs"))))
-    assert completed("s") == ["start", "show", "spool", "serve"]
+    assert completed("sp") == ["spool"]
+    assert completed("s") == ["start", "status", "scale", "show", "spool", "serve"]
     assert completed("spool", "") == ["drop", "list", "retry"]
     assert completed("run", "--config", str(config), "re") == ["refused", "report"]
     where = ("--state-dir", str(state_dir.root))

@@ -17,6 +17,7 @@ from cueworker.supervisor.control_requests import (
     Resume,
     Scale,
     Status,
+    Upgrade,
     parse,
 )
 from hypothesis import given
@@ -31,6 +32,7 @@ GOOD: list[tuple[dict[str, Any], object]] = [
     ({"command": "recycle"}, Recycle(None)),
     ({"command": "recycle", "slot": 3}, Recycle(3)),
     ({"command": "reload"}, Reload()),
+    ({"command": "upgrade"}, Upgrade()),
     ({"command": "drain"}, Drain()),
 ]
 
