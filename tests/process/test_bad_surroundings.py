@@ -108,6 +108,7 @@ def test_a_full_disk_loses_no_outcome_and_tears_no_history(
     disk.free()
     last = stage.site.fire("quick")
     recorded_once(stage, last)
+    until(lambda: stage.history(last), "the worker has its acknowledgement, too")
     assert [entry["success"] for entry in stage.history(last)] == [True]
     stage.wait_until_settled()
 
