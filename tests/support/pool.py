@@ -149,9 +149,12 @@ class Pool:
 
     def leftovers(self) -> dict[str, list[str]]:
         """Files of executions that are still there: none, when everything is settled."""
-        records = [
-            path.name for path in (self.state_dir / "slots").iterdir() if path.read_text().strip() != "{}"
-        ]
+        records = []
+        for path in (self.state_dir / "slots").iterdir():
+            # The supervisor settles a dead worker's record by removing it.
+            with contextlib.suppress(FileNotFoundError):
+                if path.read_text().strip() != "{}":
+                    records.append(path.name)
         spool = [path.name for path in (self.state_dir / "spool").iterdir()]
         outcomes: list[str] = []
         for folder in (self.state_dir / "outcomes").iterdir():
