@@ -141,6 +141,11 @@ class Notices:
         with contextlib.suppress(BlockingIOError, OSError):
             self._writer.send(json.dumps({"kind": kind, **fields}).encode())
 
+    def close(self) -> None:
+        """Let go of both ends."""
+        self._reader.close()
+        self._writer.close()
+
     def drain(self) -> list[dict[str, Any]]:
         """Everything that was said since the last call."""
         said = []

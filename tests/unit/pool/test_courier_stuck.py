@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from pathlib import Path
 
 from cueworker.client import Budget
@@ -41,9 +40,9 @@ def test_it_is_stuck_from_the_first_failure_until_anything_is_settled(tmp_path: 
     state_dir = StateDir(tmp_path / "state")
     state_dir.prepare()
     tally = Tally()
-    notices = Notices()
     with (
         FaultProxy("http://127.0.0.1:9") as proxy,
+        contextlib.closing(Notices()) as notices,
         contextlib.closing(Budget.create(tmp_path / "budget.lock")) as budget,
         contextlib.closing(CueAPISource("w", Account(KEY, proxy.url), budget)) as source,
     ):
@@ -74,5 +73,3 @@ def test_it_is_stuck_from_the_first_failure_until_anything_is_settled(tmp_path: 
         Spool(state_dir).remove("two")
         courier.finish(boottime())
         assert courier.stuck_since is None, "nothing waits any more"
-    for descriptor in notices.filenos():
-        os.close(descriptor)
