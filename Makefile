@@ -22,7 +22,7 @@ run: $(VENV)/.installed ## the local server, a pool of 4 workers and sample exec
 	@$(BIN)/python examples/demo.py
 
 test: $(VENV)/.installed ## the whole test suite
-	$(BIN)/python -m pytest -q -n 4 tests --ignore=tests/browser
+	$(BIN)/python -m pytest -q -n 5 tests --ignore=tests/browser
 
 test-browser: $(VENV)/.installed ## the dashboard in a real Chromium; pictures in .test-output/browser
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { \
