@@ -9,9 +9,9 @@ import click
 
 from ..pool import log
 from ..pool.board import MAX_WORKERS
-from ..pool.memory import LAYOUT
 from . import exit_codes
 from .config import ConfigError
+from .handover import LAYOUT
 from .options import Options
 from .start import supervise
 from .upgrade import PROBE

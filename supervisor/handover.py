@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from ..pool import memory
 from ..pool.memory import Memories
 
 VARIABLE = "CUEWORKER_HANDOVER"
@@ -63,6 +64,10 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
         """What stays open over the `exec`."""
         counters = () if self.counters is None else (self.counters.memory,)
         return (self.lock, self.memories.board, self.memories.account, *counters)
+
+
+LAYOUT = f"{memory.LAYOUT}; handover of {', '.join(Handover.__struct_fields__)}"
+"""What two versions of this program must have in common for one to go on from the other."""
 
 
 def exec_anew(handover: Handover, environ: Mapping[str, str]) -> None:

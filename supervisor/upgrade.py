@@ -11,8 +11,7 @@ import subprocess
 from enum import Enum, auto
 
 from ..pool.events import emit
-from ..pool.memory import LAYOUT
-from .handover import command_line
+from .handover import LAYOUT, command_line
 
 PROBE = "--probe-upgrade"
 """The option that makes the program only say whether it could take over from a pool with this layout."""

@@ -13,7 +13,10 @@ from support.visitor import Page, Visitor
 
 __all__ = ["local_account", "shared_local_server"]
 
-HOSTILE = '</textarea></title></script><script>alert(1)</script><img src=x onerror=alert(2)>" onfocus="f() {{ 7331*7333 }}'
+HOSTILE = (
+    "</textarea></title></script><script>alert(1)</script><img src=x onerror=alert(2)>"
+    '" onfocus="f() {{ 7331*7333 }}'
+)
 SAFE_SCHEMES = ("/", "#", "https://example.com/")
 
 
@@ -291,7 +294,10 @@ def test_hostile_text_stays_text_on_every_page(local_account: ServerClient, visi
             assert not [name for name in element.attributes if name.startswith("on") or name == "style"]
             for name in ("href", "src", "action"):
                 assert element.attributes.get(name, "/").startswith(SAFE_SCHEMES)
-        assert "53758223" not in page.document.all("main")[0].text.replace("{{ 7331*7333 }}", "") or page is problem
+        assert (
+            "53758223" not in page.document.all("main")[0].text.replace("{{ 7331*7333 }}", "")
+            or page is problem
+        )
     assert seen >= 6, "the hostile text is shown at all"
 
 
