@@ -176,7 +176,7 @@ def _result(planned: Plan, files: workspace.Workspace, outputs: tuple[int, int])
     seconds = boottime() - started
     file = workspace.read_outcome(files.outcome_file)
     files.close()
-    return Result(ended=ended, seconds=seconds, file=file, secrets=planned.secrets)
+    return Result(ended=ended, seconds=seconds, file=file, secrets=planned.secrets, redacts=planned.redacts)
 
 
 def _print_json(value: dict[str, Any]) -> None:

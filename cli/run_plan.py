@@ -39,6 +39,8 @@ class Plan:
     kill_grace: float
     inherited: Mapping[str, str]
     secrets: Secrets
+    redacts: bool
+    """Whether a worker takes them out of its report."""
 
     def shown_env(self) -> dict[str, str]:
         """The variables that the handler gets beyond, or other than, the inherited ones; secrets hidden."""
@@ -88,7 +90,8 @@ def plan(
         marker=marker,
         kill_grace=settings.kill_grace,
         inherited=inherited,
-        secrets=Secrets({**inherited, **invocation.env}, settings.api_key),
+        secrets=Secrets({**inherited, **invocation.env}, settings.api_key, settings.secrets),
+        redacts=settings.redact,
     )
 
 

@@ -23,11 +23,13 @@ class Result:
     seconds: float
     file: OutcomeFile
     secrets: Secrets
+    redacts: bool
 
     @property
     def report(self) -> Report:
         """The report that a worker would send."""
-        return fit(resolve(self.ended.ending, self.file, self.ended.output))
+        report = resolve(self.ended.ending, self.file, self.ended.output)
+        return fit(self.secrets.redactor.report(report) if self.redacts else report)
 
     def verification(self) -> dict[str, tuple[str, str | None]]:
         """By verification mode: the outcome state, and why if that is not obvious."""
