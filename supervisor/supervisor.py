@@ -15,7 +15,6 @@ from functools import partial
 
 import psutil
 
-from ..local.version import version
 from ..pool import log, process_tree, steward, worker
 from ..pool.board import MAX_WORKERS, STEWARD, SlotState
 from ..pool.clock import boottime
@@ -31,9 +30,9 @@ from .account_keeper import AccountKeeper
 from .children import Child, fork
 from .control import ControlSocket
 from .control_commands import answer
-from .counting import count_lost, count_restart, counters_of
+from .counting import count_lost, count_restart
 from .groups import Groups
-from .handover import Adopted, Handover, exec_anew
+from .handover import Adopted, exec_anew
 from .local_child import LocalChild
 from .operations import Operations
 from .restart import BOOT_TRIES, Exit
@@ -44,7 +43,7 @@ from .signals import Signals, hold_back, let_through
 from .slot import HAS_PROCESS, IS_SETTLING, Action, Event, State, next_state
 from .slot_process import SlotProcess
 from .sweep import SWEEP_WITHIN
-from .upgrade import Upgrade, UpgradeStage
+from .upgrade import Upgrade, UpgradeStage, handover_of
 
 HUNG_AFTER = 90.0
 """Seconds without a beat after which a process is stuck: more than any single call of it may take."""
@@ -179,7 +178,7 @@ class Supervisor:
             return
         if self.stage is not Stage.NONE:
             self._upgrade.fail("the pool is stopping")
-        elif self._upgrade.stage is UpgradeStage.CLEARING and self._is_cleared(now):
+        elif self._upgrade.is_cleared(self._slots, self._steward, self._shared.board, now):
             self._hand_over()
 
     def _look_after_key(self, now: float) -> None:
@@ -271,29 +270,8 @@ class Supervisor:
             self._upgrade.begin(by)
         return None
 
-    def _is_cleared(self, now: float) -> bool:
-        """Whether there is nothing but workers that are at an execution."""
-        states = {slot.state for slot in (*self._slots, self._steward)}
-        if states - HAS_PROCESS - {State.CLOSED} or self._steward.state is not State.CLOSED:
-            return False
-        busy = (self._shared.board.state(slot.cell) is SlotState.BUSY for slot in self._slots if slot.child)
-        return all(busy) or now >= self._upgrade.clear_by
-
     def _hand_over(self) -> None:
-        assert self._shared.memories is not None
-        left = [(slot.cell, slot.child) for slot in self._slots if slot.child is not None]
-        handover = Handover(
-            supervisor_pid=os.getpid(),
-            version=version(),
-            worker_id=self._settings.worker_id,
-            state_dir=self._shared.state_dir.root,
-            lock=self._shared.lock,
-            memories=self._shared.memories,
-            cgroups=None if self._shared.cgroups is None else self._shared.cgroups.root,
-            counters=counters_of(self._shared),
-            workers=tuple(Adopted(cell, child.pid, child.born) for cell, child in left),
-            local_server=None if self._local is None else self._local.pid,
-        )
+        handover = handover_of(self._settings, self._shared, self._slots, self._local)
         self._control.close()
         hold_back()
         try:

@@ -7,11 +7,21 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+from collections.abc import Sequence
 from enum import Enum, auto
 
+from ..local.version import version
+from ..pool.board import Board, SlotState
 from ..pool.events import emit
-from .handover import LAYOUT, command_line
+from ..pool.settings import Settings
+from ..pool.shared import Shared
+from .counting import counters_of
+from .handover import LAYOUT, Adopted, Handover, command_line
+from .local_child import LocalChild
+from .slot import HAS_PROCESS, State
+from .slot_process import SlotProcess
 
 PROBE = "--probe-upgrade"
 """The option that makes the program only say whether it could take over from a pool with this layout."""
@@ -68,7 +78,39 @@ class Upgrade:
         self.stage, self.clear_by = UpgradeStage.CLEARING, now + CLEAR_WITHIN
         return True
 
+    def is_cleared(
+        self, workers: Sequence[SlotProcess], steward: SlotProcess, board: Board, now: float
+    ) -> bool:
+        """Whether the pool is clearing, and has come to nothing but workers that are at an execution."""
+        states = {slot.state for slot in workers}
+        if self.stage is not UpgradeStage.CLEARING or steward.state is not State.CLOSED:
+            return False
+        if states - HAS_PROCESS - {State.CLOSED}:
+            return False
+        busy = (board.state(slot.cell) is SlotState.BUSY for slot in workers if slot.child is not None)
+        return all(busy) or now >= self.clear_by
+
     def fail(self, reason: str) -> None:
         """It comes to nothing."""
         self.stage = UpgradeStage.NONE
         emit("pool.not_upgraded", reason=reason)
+
+
+def handover_of(
+    settings: Settings, shared: Shared, workers: Sequence[SlotProcess], local: LocalChild | None
+) -> Handover:
+    """What the next program is left."""
+    assert shared.memories is not None
+    busy = [(slot.cell, slot.child) for slot in workers if slot.child is not None]
+    return Handover(
+        supervisor_pid=os.getpid(),
+        version=version(),
+        worker_id=settings.worker_id,
+        state_dir=shared.state_dir.root,
+        lock=shared.lock,
+        memories=shared.memories,
+        cgroups=None if shared.cgroups is None else shared.cgroups.root,
+        counters=counters_of(shared),
+        workers=tuple(Adopted(cell, child.pid, child.born) for cell, child in busy),
+        local_server=None if local is None else local.pid,
+    )
