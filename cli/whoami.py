@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ..client import CueAPI, CueAPIError, NotFound
+from ..local.usage import UNLIMITED
 from ..supervisor.config import ConfigError
 from ..supervisor.config_describe import mask_key
 from .connection import running_local_server
@@ -87,4 +88,5 @@ def _in_words(shown: dict[str, Any]) -> str:
 def _of(used: object, limit: object, what: str) -> str | None:
     if used is None:
         return None
-    return f"{used} of {limit:,} {what}" if isinstance(limit, int) else f"{used} {what}"
+    is_limited = isinstance(limit, int) and limit < UNLIMITED
+    return f"{used} of {limit:,} {what}" if is_limited else f"{used} {what}"
