@@ -42,9 +42,11 @@ format: $(VENV)/.installed ## rewrite the sources in the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.installed ## throughput and cost beside an ideal loop; the embedded server
+bench: $(VENV)/.installed ## throughput and cost beside an ideal loop; the embedded server, commands, metrics
 	$(BIN)/python tests/bench/throughput.py
 	$(BIN)/python tests/bench/local_server.py
+	$(BIN)/python tests/bench/commands.py
+	$(BIN)/python tests/bench/scrape.py
 
 soak: $(VENV)/.installed ## the slow tests: all seeds, all crash points, many examples, 10,000 executions (over an hour)
 	CUEWORKER_SOAK=1 $(BIN)/python -m pytest -q -n 4 --timeout 1800 tests/unit tests/conformance tests/process

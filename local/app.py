@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import math
@@ -28,6 +29,9 @@ Refuser = Callable[[Scope, Receive, Send, Refused], Awaitable[None]]
 
 log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
+_run = secrets.token_hex(6)
+_numbers = itertools.count()
+"""A request's id is unique, no secret: the run's random part and a number."""
 
 
 class Endpoint:
@@ -98,7 +102,7 @@ async def _send(
     send: Send, status: int, content: Mapping[str, object] | None, headers: Mapping[str, str]
 ) -> None:
     body = b"" if content is None else _json(content)
-    raw = [(b"x-request-id", b"req_" + secrets.token_hex(8).encode())]
+    raw = [(b"x-request-id", f"req_{_run}{next(_numbers):08x}".encode())]
     if content is not None:
         raw.append((b"content-type", b"application/json"))
     if status != 204:
