@@ -18,8 +18,7 @@ def authenticate(site: Site, call: Call) -> tuple[int, Caller]:
     scheme, _, rest = call.headers.get(b"authorization", b"").decode("latin-1").partition(" ")
     token = rest.strip() if scheme.lower() == "bearer" else ""
     hashed = digest(token)
-    if (account := site.keys.account_of(hashed)) is not None:
-        site.keys.used(hashed, now=call.now)
+    if (account := site.keys.use(hashed, now=call.now)) is not None:
         return account, Caller(token, hashed, session=False)
     if ended := site.keys.ended(hashed):
         raise key_ended(ended)

@@ -27,6 +27,9 @@ _SUSPECT = re.compile(rb"\\u|NaN|Infinity|\xed|\d[eE]\+?\d{3}")
 """Bytes without which a body can hold no NUL, no lone surrogate and no non-finite number."""
 
 
+_TOO_SLOW = "the body took too long"
+
+
 class ClientGone(Exception):
     """The client hung up; there is nobody to answer."""
 
@@ -102,13 +105,21 @@ class Call:
         ClientGone."""
         if b"content-length" not in self.headers and b"transfer-encoding" not in self.headers:
             return
+        task = asyncio.current_task()
+        assert task is not None
+        # By hand: most bodies are there already, and `asyncio.timeout` costs as much as reading them.
+        timer = asyncio.get_running_loop().call_later(within, task.cancel, _TOO_SLOW)
         try:
-            async with asyncio.timeout(within):
-                await self._read_body()
-        except TimeoutError as error:
+            await self._read_body()
+        except asyncio.CancelledError as error:
+            if error.args != (_TOO_SLOW,):
+                raise
+            task.uncancel()
             raise Refused(
                 408, "request_timeout", f"The body took longer than {within:g} s", headers=_HANG_UP
             ) from error
+        finally:
+            timer.cancel()
 
     async def _read_body(self) -> None:
         chunks: list[bytes] = []

@@ -71,16 +71,18 @@ class KeyRing:
         known = self._find(key_digest)
         return None if known is None or known.ended else known.account
 
+    def use(self, key_digest: str, *, now: float) -> int | None:
+        """The same for a request, whose time is noted in memory; `save_uses` keeps it."""
+        known = self._find(key_digest)
+        if known is None or known.ended:
+            return None
+        known.last_used, known.saved = now, False
+        return known.account
+
     def ended(self, key_digest: str) -> str | None:
         """How a key ended: `revoked` or `rotated`; None for one that is good or unknown."""
         known = self._find(key_digest)
         return None if known is None else known.ended
-
-    def used(self, key_digest: str, *, now: float) -> None:
-        """Notes a use, in memory; `save_uses` keeps it."""
-        known = self._find(key_digest)
-        if known is not None:
-            known.last_used, known.saved = now, False
 
     def save_uses(self, db: sqlite3.Connection) -> None:
         """Writes what was noted: when somebody writes anyway, since no request is worth a write of its own."""

@@ -85,7 +85,7 @@ def record(
     Raises Refused, in the service's order: 404; 409 `outcome_already_recorded`, `invalid_state`; 400; 500.
     """
     row = db.execute(
-        "SELECT e.seq, e.attempts, e.outcome_recorded_at, c.verification FROM executions AS e"
+        "SELECT e.seq, e.cue, e.attempts, e.outcome_recorded_at, c.verification FROM executions AS e"
         " JOIN cues AS c ON c.id = e.cue WHERE e.id = ? AND e.account = ?",
         (execution_id, account),
     ).fetchone()
@@ -100,7 +100,7 @@ def record(
     mode = json.loads(row["verification"])["mode"] if row["verification"] else "none"
     state, reason = outcome_state(mode, outcome.success, outcome.evidence)
     _write(db, row["seq"], outcome, state, reason, now=now)
-    _settle_cue(db, execution_id, success=outcome.success, now=now)
+    _settle_cue(db, row["cue"], execution_id, success=outcome.success, now=now)
     if state == "verification_failed":
         alerts.verification_failed(db, execution_id, now=now)
     return {
@@ -135,7 +135,7 @@ def _write(
     )
 
 
-def _settle_cue(db: sqlite3.Connection, execution_id: str, *, success: bool, now: float) -> None:
+def _settle_cue(db: sqlite3.Connection, cue_id: str, execution_id: str, *, success: bool, now: float) -> None:
     """Counts the run. A single-run cue ends with it, unless its own time is still to come."""
     cue = db.execute(
         "UPDATE cues SET last_run = :now, run_count = run_count + 1, updated_at = :now,"
@@ -143,12 +143,12 @@ def _settle_cue(db: sqlite3.Connection, execution_id: str, *, success: bool, now
         " status = CASE WHEN schedule_type = 'once' AND next_run IS NULL THEN :ended"
         " WHEN NOT :success AND status = 'active' AND json_extract(on_failure, '$.pause') THEN 'paused'"
         " ELSE status END"
-        " WHERE id = (SELECT cue FROM executions WHERE id = :execution) RETURNING id, failure_streak",
+        " WHERE id = :cue RETURNING failure_streak",
         {
             "now": now,
             "success": success,
             "ended": "completed" if success else "failed",
-            "execution": execution_id,
+            "cue": cue_id,
         },
     ).fetchall()[0]
     if not success:

@@ -18,6 +18,11 @@ from pathlib import Path
 from .changes import Changes
 from .schema import migrate
 
+CACHE_KIB = 64 << 10
+"""Memory that pages may take: as many as the writes of a busy hour touch; SQLite's 2 MiB are read again and again."""
+CHECKPOINT_PAGES = 4000
+"""Pages of the log, 16 MiB, after which it is merged into the database."""
+
 
 class Store:
     """Owned by the event loop's thread; every method is called there."""
@@ -31,6 +36,8 @@ class Store:
         self.db.execute("PRAGMA synchronous = NORMAL")
         self.db.execute("PRAGMA foreign_keys = ON")
         self.db.execute("PRAGMA busy_timeout = 5000")
+        self.db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        self.db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         migrate(self.db)
         self.changes = Changes()
         """Announced after each commit that changed a row."""

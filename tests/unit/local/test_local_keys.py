@@ -91,7 +91,7 @@ def test_a_new_key_takes_the_place_of_the_old_one(
 def test_a_listing_shows_no_key(db: sqlite3.Connection, account: int, ring: KeyRing) -> None:
     key = "cue_sk_" + "0123456789abcdef" * 2
     key_id = ring.add(db, account, key, label="<b>", now=NOW)
-    ring.used(digest(key), now=NOW + 5)
+    ring.use(digest(key), now=NOW + 5)
     assert ring.listing(db, account, current=digest(key)) == [
         {
             "id": key_id,
@@ -108,7 +108,7 @@ def test_a_listing_shows_no_key(db: sqlite3.Connection, account: int, ring: KeyR
 def test_uses_are_kept_when_they_are_saved(db: sqlite3.Connection, account: int, ring: KeyRing) -> None:
     key = new_key()
     ring.add(db, account, key, now=NOW)
-    ring.used(digest(key), now=NOW + 5)
+    ring.use(digest(key), now=NOW + 5)
     assert KeyRing(db).listing(db, account, current="")[0]["last_used"] is None
     ring.save_uses(db)
     assert KeyRing(db).listing(db, account, current="")[0]["last_used"] == "2027-01-15T08:00:05Z"
