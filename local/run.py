@@ -23,6 +23,7 @@ from .app import Application
 from .dashboard import Dashboard
 from .discovery import SERVER_FILE, write_server_file
 from .errors import AnsweredInternal
+from .joined import http_protocol
 from .keys import KeyRing, digest, local_account
 from .listener import OpenToOthers, is_loopback, listen, url_of
 from .options import Rules
@@ -178,6 +179,7 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 application,
+                http=http_protocol(),
                 lifespan="off",
                 ws="none",
                 access_log=False,

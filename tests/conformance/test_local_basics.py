@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import time
 from datetime import datetime
 from pathlib import Path
@@ -195,3 +196,20 @@ def test_workers_register_renew_and_go(local_account: ServerClient) -> None:
     assert (gone.status_code, gone.json()["error"]["code"]) == (404, "worker_not_found")
     for body in ({}, {"worker_id": ""}, {"worker_id": "x" * 256}, {"worker_id": "w", "handlers": [1]}):
         assert local_account.call("POST", "/v1/worker/heartbeat", body).status_code == 422
+
+
+def test_an_answer_comes_in_one_piece(local_account: ServerClient) -> None:
+    address = urlsplit(local_account.url)
+    with socket.create_connection((address.hostname, address.port), 30) as connection:
+        for _ in range(30):
+            connection.sendall(f"GET /health HTTP/1.1\r\nHost: {address.netloc}\r\n\r\n".encode())
+            head, _, body = connection.recv(65536).partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200") and body.endswith(b"}"), "head and body in one write"
+        # The last one before the connection closes is sent as well.
+        connection.sendall(
+            f"DELETE /v1/workers/nobody HTTP/1.1\r\nHost: {address.netloc}\r\nConnection: close\r\n\r\n".encode()
+        )
+        said = b""
+        while received := connection.recv(65536):
+            said += received
+        assert said.startswith(b"HTTP/1.1 401") and said.endswith(b"}}")
