@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import socket
@@ -81,7 +80,10 @@ class PoolClient:
         return answer
 
     def _nobody(self) -> PoolUnreachable:
-        if self._is_locked():
+        in_use = False
+        with contextlib.suppress(OSError):
+            in_use = self.state_dir.is_in_use()
+        if in_use:
             return PoolUnreachable(
                 f"a pool holds {self.state_dir.root}, but listens to no {self.state_dir.control.name}: "
                 "it is starting or stopping, or its log says why"
@@ -90,20 +92,6 @@ class PoolClient:
             f"no pool is running with the state directory {self.state_dir.root}; start one with cueworker-supervise, "
             "or name the right one with --state-dir or --config"
         )
-
-    def _is_locked(self) -> bool:
-        """Whether a pool holds the state directory."""
-        try:
-            descriptor = os.open(self.state_dir.root / "lock", os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return False
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
-            return True
-        finally:
-            os.close(descriptor)
-        return False
 
 
 def _connect(connection: socket.socket, address: str) -> None:

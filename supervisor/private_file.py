@@ -8,6 +8,8 @@ import stat
 import tempfile
 from pathlib import Path
 
+from ..pool.state_dir import sync_folder
+
 
 def replace_private(path: Path, content: bytes) -> None:
     """Put `content` in place of the file, or make it, 0600. A symbolic link stays one: its target is replaced.
@@ -30,7 +32,7 @@ def replace_private(path: Path, content: bytes) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
-    _sync_folder(target.parent)
+    sync_folder(target.parent)
 
 
 def ensure_replaceable(path: Path) -> None:
@@ -52,11 +54,3 @@ def _keep_owner(target: Path, descriptor: int) -> None:
         if before.st_uid == 0 and before.st_gid != 0:
             # A file of root's that a service reads as a member of the file's group: it must go on to.
             os.fchmod(descriptor, stat.S_IRUSR | stat.S_IWUSR | (before.st_mode & stat.S_IRGRP))
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -129,7 +129,7 @@ def wait_latency(server: LocalServerProcess) -> str:
     held, firing = connection(server), connection(server)
     for _ in range(200):
         held.sendall(request(server, "GET", "/v1/executions/claimable?task=waited&wait=20"))
-        time.sleep(0.01)  # the listing waits now; nothing tells the client so
+        server.call("GET", "/health")  # a round trip later the listing waits
         began = time.monotonic()
         firing.sendall(request(server, "POST", f"/v1/cues/{cue}/fire"))
         rows = json.loads(answer(held))["executions"]
@@ -162,7 +162,7 @@ def waiting_connections(server: LocalServerProcess) -> str:
         waiters = list(pool.map(lambda _: connection(server), range(WAITERS)))
     for waiter in waiters:
         waiter.sendall(message)
-    time.sleep(3)
+    server.call("GET", "/health")  # answered after all of them have been looked at
     cpu = cpu_of(process)
     time.sleep(QUIET)
     load = (cpu_of(process) - cpu) / QUIET

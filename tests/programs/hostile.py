@@ -78,7 +78,7 @@ def closed_output() -> None:
 def output_held_open() -> None:
     def hold(said: int) -> None:
         os.write(said, b".")
-        time.sleep(300)
+        signal.pause()
 
     say(b"all said")
     in_background(hold)

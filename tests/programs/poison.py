@@ -3,7 +3,6 @@
 import os
 import signal
 import sys
-import time
 
 os.kill(os.getppid(), signal.Signals[f"SIG{sys.argv[1]}"])
-time.sleep(30)
+signal.pause()
